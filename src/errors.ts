@@ -1,0 +1,102 @@
+/** Every way this program can say that something went wrong. Stable: scripts and dashboards match on them. */
+export type ErrorCode =
+  | 'usage'
+  | 'setting-invalid'
+  | 'store-not-configured'
+  | 'store-url-invalid'
+  | 'store-unreachable'
+  | 'store-stalled'
+  | 'store-slow'
+  | 'store-timeout'
+  | 'store-credentials-missing'
+  | 'store-credentials-refused'
+  | 'store-denied'
+  | 'store-bucket-missing'
+  | 'store-region-wrong'
+  | 'store-clock-skewed'
+  | 'store-throttled'
+  | 'store-failed'
+  | 'object-missing'
+  | 'object-changed'
+  | 'object-size-differs'
+  | 'object-digest-differs'
+  | 'format-unknown'
+  | 'manifest-invalid'
+  | 'bucket-empty'
+  | 'model-not-found'
+  | 'file-digest-differs'
+  | 'file-changed'
+  | 'path-unsafe'
+  | 'dir-unusable'
+  | 'disk-full'
+  | 'disk-failed'
+  | 'setup-failed'
+  | 'server-not-found'
+  | 'server-not-executable'
+  | 'restore-incomplete'
+  | 'upload-incomplete'
+  | 'interrupted'
+  | 'internal';
+
+export interface ErrorDetails {
+  readonly wanted?: string | undefined;
+  readonly found?: string | undefined;
+  /** What the reader can do about it: a command, a setting, a place to look. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+export class ModelCacheError extends Error {
+  override readonly name = 'ModelCacheError';
+  readonly code: ErrorCode;
+  readonly wanted: string | undefined;
+  readonly found: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.wanted = details.wanted;
+    this.found = details.found;
+    this.hint = details.hint;
+  }
+}
+
+/** Anything thrown, as one of ours. What we did not foresee is `internal`: our bug, unless the disk says otherwise. */
+export function toModelCacheError(error: unknown): ModelCacheError {
+  if (error instanceof ModelCacheError) return error;
+  return diskError(error) ?? new ModelCacheError('internal', messageOf(error), { cause: error });
+}
+
+/** One line: what happened, wanted and found where there is such a pair, and what to do next. */
+export function explain(error: unknown): string {
+  const { message, wanted, found, hint } = toModelCacheError(error);
+  const pair = wanted === undefined ? '' : ` (wanted ${wanted}, found ${found ?? 'nothing'})`;
+  return oneLine(`${message}${pair}${hint === undefined ? '' : `; ${hint}`}`);
+}
+
+export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code !== undefined && codes.includes(code);
+}
+
+function diskError(error: unknown): ModelCacheError | undefined {
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
+    return new ModelCacheError('disk-full', messageOf(error), {
+      hint: 'free some space, or name a larger disk with --dir',
+      cause: error,
+    });
+  }
+  if (hasErrno(error, 'EROFS', 'EIO', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOENT', 'ENOTDIR', 'EISDIR')) {
+    return new ModelCacheError('disk-failed', messageOf(error), { cause: error });
+  }
+  return undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : String(error);
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*[\r\n]+\s*/g, ' ');
+}

@@ -1,0 +1,65 @@
+import { ModelCacheError } from '../errors.ts';
+import { isSha256 } from './digest.ts';
+import type { ManifestFile } from './manifest.ts';
+import { isRepoTree, roleOf, type TreeName } from './tree.ts';
+
+/**
+ * The bucket's layout, version 1: which key holds what. Keys are relative to the store's prefix.
+ * docs/bucket-format.md is its description.
+ */
+export const RESERVED_PREFIX = '.model-cache/';
+export const FORMAT_KEY = '.model-cache/v1/format.json';
+export const MANIFESTS_PREFIX = '.model-cache/v1/manifests/';
+const DATA_PREFIX = '.model-cache/v1/data/';
+
+export const FORMAT_BYTES = Buffer.from(`${JSON.stringify({ format: 'model-cache', version: 1 })}\n`);
+
+/** The key that holds a file's bytes: a blob's own path, or a place named by the content. */
+export function objectKey(tree: TreeName, file: Pick<ManifestFile, 'path' | 'sha256'>): string {
+  return isBlob(tree, file.path) ? `${tree}/${file.path}` : `${DATA_PREFIX}${file.sha256}`;
+}
+
+/** Whether a file of a tree is stored under the key it has in the cache, so that its key is known before its content. */
+export function isBlob(tree: TreeName, path: string): boolean {
+  return isRepoTree(tree) && roleOf(tree, path)?.role === 'blob';
+}
+
+export function manifestKey(tree: TreeName, name: string): string {
+  return `${MANIFESTS_PREFIX}${encodeURIComponent(tree)}/${name}.json`;
+}
+
+/** A key below `manifests/` taken apart; undefined when it is none of ours. */
+export function parseManifestKey(
+  key: string,
+): { readonly tree: TreeName; readonly name: string } | undefined {
+  const match = /^([^/]+)\/([^/]+)\.json$/.exec(key.slice(MANIFESTS_PREFIX.length));
+  if (!key.startsWith(MANIFESTS_PREFIX) || match === null) return undefined;
+  const [, encodedTree = '', name = ''] = match;
+  const tree = decodeTree(encodedTree);
+  return tree !== undefined && isSha256(name) ? { tree, name } : undefined;
+}
+
+/** Throws `format-unknown` when format.json names a format or version that this program does not know. */
+export function checkFormat(bytes: Buffer): void {
+  const found = bytes.toString('utf8').slice(0, 200).trim();
+  try {
+    const { format, version } = JSON.parse(found) as { format?: unknown; version?: unknown };
+    if (format === 'model-cache' && version === 1) return;
+  } catch {
+    // No JSON is no format we know.
+  }
+  throw new ModelCacheError('format-unknown', `${FORMAT_KEY} names a format this program does not know`, {
+    wanted: '{"format":"model-cache","version":1}',
+    found,
+    hint: 'use a newer model-cache, or another prefix in --store',
+  });
+}
+
+function decodeTree(encoded: string): TreeName | undefined {
+  try {
+    const tree = decodeURIComponent(encoded);
+    return encodeURIComponent(tree) === encoded ? tree : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,135 @@
+import type { Manifest, ManifestFile, NamedManifest } from './manifest.ts';
+import { snapshotPath } from './paths.ts';
+import type { TreeName } from './tree.ts';
+
+/** What the manifests of one tree say together. */
+export interface TreeView {
+  readonly tree: TreeName;
+  /** The highest generation seen; 0 when nothing was. */
+  readonly generation: number;
+  /** Names of the manifests that were merged. */
+  readonly heads: readonly string[];
+  readonly files: ReadonlyMap<string, ManifestFile>;
+  /** Path → relative target. */
+  readonly links: ReadonlyMap<string, string>;
+  /** Path (`refs/main`) → exact content. */
+  readonly refs: ReadonlyMap<string, string>;
+  /** Commits that a ref has left; they are kept, and not restored. */
+  readonly retired: ReadonlySet<string>;
+}
+
+/** The manifests that no other supersedes. */
+export function headsOf(manifests: readonly NamedManifest[]): readonly NamedManifest[] {
+  const superseded = new Set(manifests.flatMap(({ manifest }) => manifest.supersedes));
+  return manifests.filter(({ name }) => !superseded.has(name));
+}
+
+/**
+ * One view of a tree from all its manifests. Where heads disagree, the higher generation decides, then the name.
+ *
+ * A ref moves from one commit to another only when the other has every path that the first has. Otherwise a README
+ * edit on the Hub, followed by a kill before the weights were linked, would leave a ref without weights. A ref that
+ * may not move stays, and both commits count as wanted.
+ */
+export function mergeTree(tree: TreeName, manifests: readonly NamedManifest[]): TreeView {
+  const heads = headsOf(manifests).toSorted(byGenerationThenName);
+  const files = new Map<string, ManifestFile>();
+  const links = new Map<string, string>();
+  for (const { manifest } of heads) {
+    for (const file of manifest.files) {
+      files.set(file.path, file);
+      links.delete(file.path);
+    }
+    for (const { path, target } of manifest.links) {
+      links.set(path, target);
+      files.delete(path);
+    }
+  }
+  const paths = pathsByCommit([...files.keys(), ...links.keys()]);
+  const { refs, retired } = mergeRefs(heads, paths);
+  return {
+    tree,
+    generation: heads.reduce((highest, { manifest }) => Math.max(highest, manifest.generation), 0),
+    heads: heads.map(({ name }) => name),
+    files,
+    links,
+    refs,
+    retired,
+  };
+}
+
+/** The manifest that says all of `view` and supersedes what it was merged from. */
+export function manifestOf(view: TreeView, generation: number, supersedes: readonly string[]): Manifest {
+  return {
+    version: 1,
+    tree: view.tree,
+    generation,
+    supersedes: [...supersedes],
+    files: [...view.files.values()],
+    links: Array.from(view.links, ([path, target]) => ({ path, target })),
+    refs: Array.from(view.refs, ([path, content]) => ({ path, content })),
+    retired: [...view.retired],
+  };
+}
+
+/** The files of each snapshot, by commit. */
+export function pathsByCommit(paths: Iterable<string>): ReadonlyMap<string, ReadonlySet<string>> {
+  const byCommit = new Map<string, Set<string>>();
+  for (const path of paths) {
+    const snapshot = snapshotPath(path);
+    if (snapshot === undefined) continue;
+    const files = byCommit.get(snapshot.commit);
+    if (files === undefined) byCommit.set(snapshot.commit, new Set([snapshot.file]));
+    else files.add(snapshot.file);
+  }
+  return byCommit;
+}
+
+/** Whether a ref may move between two commits: the new one has files, and every file that the old one has. */
+export function mayRefMove(
+  from: ReadonlySet<string> | undefined,
+  to: ReadonlySet<string> | undefined,
+): boolean {
+  if (to === undefined || to.size === 0) return false;
+  return from === undefined || from.isSubsetOf(to);
+}
+
+/** The commit that a ref's content names. The content itself is kept byte for byte. */
+export function commitOfRef(content: string): string {
+  return content.trim();
+}
+
+function mergeRefs(
+  heads: readonly NamedManifest[],
+  paths: ReadonlyMap<string, ReadonlySet<string>>,
+): { readonly refs: ReadonlyMap<string, string>; readonly retired: ReadonlySet<string> } {
+  const refs = new Map<string, string>();
+  const retired = new Set<string>();
+  const pending = new Set<string>();
+  for (const { manifest } of heads) {
+    for (const commit of manifest.retired) retired.add(commit);
+    for (const { path, content } of manifest.refs) {
+      const leaving = refs.get(path);
+      const to = commitOfRef(content);
+      if (leaving === undefined) {
+        refs.set(path, content);
+        continue;
+      }
+      const from = commitOfRef(leaving);
+      if (from === to) continue;
+      if (mayRefMove(paths.get(from), paths.get(to))) {
+        refs.set(path, content);
+        retired.add(from);
+      } else {
+        pending.add(to);
+      }
+    }
+  }
+  for (const content of refs.values()) retired.delete(commitOfRef(content));
+  for (const commit of pending) retired.delete(commit);
+  return { refs, retired };
+}
+
+function byGenerationThenName(a: NamedManifest, b: NamedManifest): number {
+  return a.manifest.generation - b.manifest.generation || (a.name < b.name ? -1 : 1);
+}

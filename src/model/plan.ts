@@ -1,0 +1,249 @@
+import { bytesShort, type Budget } from './budget.ts';
+import {
+  currentCommits,
+  type Catalog,
+  type CatalogFile,
+  type CatalogLink,
+  type CatalogTree,
+} from './catalog.ts';
+import { digestsAgree, firstMismatch } from './digest.ts';
+import { localTree, type Inventory, type LocalContent, type LocalFile, type LocalTree } from './inventory.ts';
+import { commitOfRef, mayRefMove, pathsByCommit } from './merge.ts';
+import { snapshotPath } from './paths.ts';
+import { treeMatchesSpec, wishesFor, type Selection, type TreeWishes, type Wish } from './selection.ts';
+import { displayName, isRepoTree, type TreeName } from './tree.ts';
+
+/** Why an item is fetched or left. */
+export type Reason =
+  | 'missing'
+  | 'size-differs'
+  | 'digest-differs'
+  | 'present'
+  | 'excluded'
+  | 'not-selected'
+  | 'deferred'
+  | 'old-revision'
+  | 'no-space'
+  | 'unsafe-path'
+  | 'unverified';
+
+/** The reasons for which bytes are fetched, or a link or ref is written. */
+export type FetchReason = Extract<Reason, 'missing' | 'size-differs' | 'digest-differs'>;
+
+export type PlanItem =
+  | {
+      readonly kind: 'file';
+      readonly tree: TreeName;
+      readonly path: string;
+      readonly reason: Reason;
+      readonly file: CatalogFile;
+    }
+  | {
+      readonly kind: 'link';
+      readonly tree: TreeName;
+      readonly path: string;
+      readonly reason: Reason;
+      readonly link: CatalogLink;
+    }
+  | {
+      readonly kind: 'ref';
+      readonly tree: TreeName;
+      readonly path: string;
+      readonly reason: Reason;
+      readonly content: string;
+    }
+  | { readonly kind: 'refused'; readonly tree: TreeName; readonly path: string; readonly reason: Reason };
+
+/** A plain value: `--dry-run` prints what the executor would run. */
+export interface RestorePlan {
+  readonly version: 1;
+  readonly dir: string;
+  readonly source: Catalog['source'];
+  readonly items: readonly PlanItem[];
+  /** Where each tree is on this disk, below the dir, when not under its own name. */
+  readonly roots: Readonly<Record<TreeName, string>>;
+  readonly fetch: { readonly files: number; readonly bytes: number };
+  readonly present: { readonly files: number; readonly bytes: number };
+  /** Bytes that the disk lacks; above 0, nothing is fetched. */
+  readonly bytesShort: number;
+  /** `--model`s that nothing in the bucket answers to. */
+  readonly unmatched: readonly string[];
+}
+
+/**
+ * Decides what a restore does. A blob is wanted when a wanted path of a snapshot leads to it, or when no path does;
+ * a link when its path is wanted; a ref when one of its commit's paths is.
+ */
+export function planRestore(
+  catalog: Catalog,
+  inventory: Inventory,
+  selection: Selection,
+  budget: Budget,
+): RestorePlan {
+  const matched = new Set<string>();
+  const wanted = catalog.trees.flatMap((tree) =>
+    planTree(tree, localTree(inventory, tree.tree), selection, matched),
+  );
+  const bytes = sum(wanted.filter(isFetch));
+  const short = bytesShort(bytes, budget);
+  const items = short === 0 ? wanted : withoutSpace(wanted);
+  return {
+    version: 1,
+    dir: inventory.dir,
+    source: catalog.source,
+    items,
+    roots: Object.fromEntries(
+      inventory.trees.filter(({ tree, root }) => tree !== root).map(({ tree, root }) => [tree, root]),
+    ),
+    fetch: { files: items.filter(isFetch).length, bytes: sum(items.filter(isFetch)) },
+    present: { files: items.filter(isPresent).length, bytes: sum(items.filter(isPresent)) },
+    bytesShort: short,
+    unmatched: selection.models.filter(({ text }) => !matched.has(text)).map(({ text }) => text),
+  };
+}
+
+/** The most a restore of this selection could need on an empty disk, in bytes. */
+export function bytesSelected(catalog: Catalog, selection: Selection): number {
+  const nothing: Inventory = { dir: '', trees: [], foreign: [] };
+  return planRestore(catalog, nothing, selection, { freeBytes: Number.POSITIVE_INFINITY }).fetch.bytes;
+}
+
+export function isFetchReason(reason: Reason): reason is FetchReason {
+  return reason === 'missing' || reason === 'size-differs' || reason === 'digest-differs';
+}
+
+/** The files of this disk whose content a plan depends on: same path and size as in the catalog. */
+export function filesToProve(catalog: Catalog, inventory: Inventory): readonly LocalContent[] {
+  return catalog.trees.flatMap(({ tree: name, files }) => {
+    const tree = localTree(inventory, name);
+    if (tree === undefined) return [];
+    return files.flatMap(({ path, size }) => {
+      const file = tree.files.get(path);
+      return file?.size === size ? [{ tree, file }] : [];
+    });
+  });
+}
+
+function planTree(
+  tree: CatalogTree,
+  local: LocalTree | undefined,
+  selection: Selection,
+  matched: Set<string>,
+): PlanItem[] {
+  const current = currentCommits(tree);
+  const wishes = wishesFor(tree, selection, current);
+  const linkWishes = tree.links.map((link) => ({ link, wish: wishForPath(wishes, tree.tree, link.path) }));
+  const wishOfBlob = strongestByBlob(linkWishes);
+  const files = tree.files.map((file): PlanItem => {
+    const wish = wishOfBlob.get(file.path) ?? wishForFile(wishes, tree.tree, file.path, selection);
+    const reason = wish === 'selected' ? reasonForFile(file, local?.files.get(file.path)) : wish;
+    return { kind: 'file', tree: tree.tree, path: file.path, reason, file };
+  });
+  const held = new Set(tree.files.map(({ path }) => path));
+  const links = linkWishes.map(({ link, wish }): PlanItem => {
+    const reason = wish === 'selected' ? reasonForLink(link, local, held) : wish;
+    return { kind: 'link', tree: tree.tree, path: link.path, reason, link };
+  });
+  const selected = new Set(
+    [...files, ...links]
+      .filter(({ reason }) => isFetchReason(reason) || reason === 'present')
+      .map(({ path }) => path),
+  );
+  for (const spec of wishes.specs) {
+    if (treeMatchesSpec(tree.tree, spec) && [...selected].some((path) => snapshotPath(path) !== undefined))
+      matched.add(spec.text);
+  }
+  const paths = pathsByCommit(selected);
+  const localPaths = pathsByCommit([...(local?.files.keys() ?? []), ...(local?.links.keys() ?? [])]);
+  const refs = tree.refs.map(({ path, content }): PlanItem => {
+    const commit = commitOfRef(content);
+    const reason = paths.has(commit)
+      ? reasonForRef(content, local?.refs.get(path), paths, localPaths)
+      : 'not-selected';
+    return { kind: 'ref', tree: tree.tree, path, reason, content };
+  });
+  const refused = tree.refused.map(({ path, reason }): PlanItem => ({
+    kind: 'refused',
+    tree: tree.tree,
+    path,
+    reason,
+  }));
+  return [...files, ...links, ...refs, ...refused];
+}
+
+function reasonForFile(wanted: CatalogFile, found: LocalFile | undefined): Reason {
+  if (found === undefined) return 'missing';
+  if (found.size !== wanted.size) return 'size-differs';
+  if (wanted.digests === undefined) return 'present';
+  if (found.digests !== undefined && digestsAgree(wanted.digests, found.digests)) return 'present';
+  return firstMismatch(wanted.digests, found.digests ?? {}) === undefined ? 'missing' : 'digest-differs';
+}
+
+/** A link whose blob is neither in the catalog nor on this disk would dangle: it is left. */
+function reasonForLink(link: CatalogLink, local: LocalTree | undefined, held: ReadonlySet<string>): Reason {
+  if (!held.has(link.to) && local?.files.has(link.to) !== true) return 'unverified';
+  const found = local?.links.get(link.path);
+  return found?.to === link.to ? 'present' : 'missing';
+}
+
+/** A ref that the server has moved on this disk stays, if its commit has all that the bucket's has. */
+function reasonForRef(
+  wanted: string,
+  found: string | undefined,
+  paths: ReadonlyMap<string, ReadonlySet<string>>,
+  localPaths: ReadonlyMap<string, ReadonlySet<string>>,
+): Reason {
+  if (found === undefined) return 'missing';
+  if (found === wanted) return 'present';
+  const keepsAll = mayRefMove(paths.get(commitOfRef(wanted)), localPaths.get(commitOfRef(found)));
+  return keepsAll && found === commitOfRef(found) ? 'present' : 'digest-differs';
+}
+
+function wishForPath(wishes: TreeWishes, tree: TreeName, path: string): Wish {
+  const snapshot = isRepoTree(tree) ? snapshotPath(path) : undefined;
+  return snapshot === undefined
+    ? wishes.wishFor(undefined, path)
+    : wishes.wishFor(snapshot.commit, snapshot.file);
+}
+
+/** A blob that no link leads to has no path to select it by: it comes only when everything does. */
+function wishForFile(wishes: TreeWishes, tree: TreeName, path: string, selection: Selection): Wish {
+  if (isRepoTree(tree) && snapshotPath(path) === undefined)
+    return selection.models.length === 0 ? 'selected' : 'not-selected';
+  return wishForPath(wishes, tree, path);
+}
+
+const STRENGTH: readonly Wish[] = ['old-revision', 'not-selected', 'excluded', 'selected'];
+
+function strongestByBlob(
+  links: readonly { readonly link: CatalogLink; readonly wish: Wish }[],
+): ReadonlyMap<string, Wish> {
+  const strongest = new Map<string, Wish>();
+  for (const { link, wish } of links) {
+    const before = strongest.get(link.to);
+    if (before === undefined || STRENGTH.indexOf(wish) > STRENGTH.indexOf(before))
+      strongest.set(link.to, wish);
+  }
+  return strongest;
+}
+
+function withoutSpace(items: readonly PlanItem[]): readonly PlanItem[] {
+  return items.map((item) => (isFetchReason(item.reason) ? { ...item, reason: 'no-space' as const } : item));
+}
+
+function isFetch(item: PlanItem): item is Extract<PlanItem, { kind: 'file' }> {
+  return item.kind === 'file' && isFetchReason(item.reason);
+}
+
+function isPresent(item: PlanItem): item is Extract<PlanItem, { kind: 'file' }> {
+  return item.kind === 'file' && item.reason === 'present';
+}
+
+function sum(items: readonly Extract<PlanItem, { kind: 'file' }>[]): number {
+  return items.reduce((bytes, { file }) => bytes + file.size, 0);
+}
+
+/** Names for a message: the repos that a plan fetches something of. */
+export function fetchedNames(plan: RestorePlan): readonly string[] {
+  return [...new Set(plan.items.filter(isFetch).map(({ tree }) => displayName(tree)))];
+}

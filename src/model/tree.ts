@@ -1,0 +1,108 @@
+import { digestsOfBlobName, type Digests } from './digest.ts';
+import { isSafePath, snapshotPath } from './paths.ts';
+
+/**
+ * A tree is what one manifest describes: a Hugging Face repo (`hub/models--ORG--NAME`), torch's checkpoints, or an
+ * `--also` folder. Its name is its path below the cache dir, and so its place in the bucket.
+ */
+export type TreeName = string;
+
+export const TORCH_CHECKPOINTS: TreeName = 'torch/hub/checkpoints';
+
+const REPO_FOLDER = /^(models|datasets|spaces|kernels)--[^/]+$/;
+
+/** Folders directly below HF_HOME that hold code, logs, settings or working data. Source: hf-hub layout, HF_HOME. */
+const NOT_A_CACHE = new Set(['xet', 'modules', 'gradio', 'accelerate', 'datasets', 'assets']);
+
+/** Names under which people and tools keep secrets. Never sent, never planted, in any tree. */
+const SECRET =
+  /^(token|stored_tokens|\.env(\..*)?|\.netrc|\.git-credentials|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|p12|pfx|key))$/i;
+
+/** What downloaders leave beside finished files: huggingface_hub, torch.hub, hf_xet, this program. */
+const UNFINISHED = /(\.incomplete|\.partial|\.lock|\.tmp|\.shared)$|^tmp_|^tmp[0-9a-z_]{8}$|^\.nfs/;
+
+export function isRepoFolder(name: string): boolean {
+  return REPO_FOLDER.test(name);
+}
+
+export function isRepoTree(tree: TreeName): boolean {
+  return isRepoFolder(baseName(tree));
+}
+
+/** `models--ORG--NAME` → `ORG/NAME`, the name that people and globs use; a folder tree is called by its path. */
+export function displayName(tree: TreeName): string {
+  const folder = baseName(tree);
+  if (!isRepoFolder(folder)) return tree;
+  return folder.slice(folder.indexOf('--') + 2).replaceAll('--', '/');
+}
+
+/**
+ * The tree a repo folder belongs to, by where it was found below the dir. transformers 4 with its own
+ * TRANSFORMERS_CACHE keeps repos directly below the dir; those are the same trees as under `hub/`.
+ */
+export function treeOfRepoFolder(pathBelowDir: string): TreeName {
+  return pathBelowDir.includes('/') ? pathBelowDir : `hub/${pathBelowDir}`;
+}
+
+/** Whether a name from a bucket may become a folder of the cache dir. `also` are the trees named by --also. */
+export function isAllowedTree(tree: TreeName, also: readonly TreeName[]): boolean {
+  if (!isSafePath(tree)) return false;
+  if (tree === TORCH_CHECKPOINTS || also.includes(tree)) return true;
+  const folders = tree.split('/');
+  return (
+    isRepoFolder(baseName(tree)) &&
+    !folders.slice(0, -1).some((name) => isOffLimits(name) || isRepoFolder(name))
+  );
+}
+
+/** Folders that neither hold nor may receive a tree, wherever they are. */
+export function isOffLimits(folder: string): boolean {
+  return NOT_A_CACHE.has(folder) || folder === '.locks' || folder === '.model-cache';
+}
+
+/** What a path of a tree is for. Everything that is not one of these stays home, in both directions. */
+export type PathRole =
+  | { readonly role: 'blob'; readonly digests: Digests }
+  | { readonly role: 'snapshot'; readonly commit: string; readonly file: string }
+  | { readonly role: 'ref' }
+  | { readonly role: 'file' };
+
+export function roleOf(tree: TreeName, path: string): PathRole | undefined {
+  if (!isSafePath(path)) return undefined;
+  return isRepoTree(tree) ? roleInRepo(path) : roleInFolder(path);
+}
+
+/** Whether a regular file may carry its bytes under this path. Links are judged by where they lead instead. */
+export function mayHoldBytes(tree: TreeName, path: string): boolean {
+  const role = roleOf(tree, path)?.role;
+  if (role === 'snapshot') return !path.split('/').some(isSecretName) && !path.endsWith('.incomplete');
+  return role === 'blob' || role === 'file';
+}
+
+export function isUnfinishedName(name: string): boolean {
+  return UNFINISHED.test(name);
+}
+
+function roleInRepo(path: string): PathRole | undefined {
+  const [folder, name] = path.split('/');
+  if (folder === 'blobs') {
+    const digests = name === undefined || path !== `blobs/${name}` ? undefined : digestsOfBlobName(name);
+    return digests && { role: 'blob', digests };
+  }
+  if (folder === 'refs') return name !== undefined && !path.endsWith('.tmp') ? { role: 'ref' } : undefined;
+  const snapshot = snapshotPath(path);
+  return snapshot && { role: 'snapshot', ...snapshot };
+}
+
+function roleInFolder(path: string): PathRole | undefined {
+  const names = path.split('/');
+  return names.some((name) => isUnfinishedName(name) || isSecretName(name)) ? undefined : { role: 'file' };
+}
+
+function isSecretName(name: string): boolean {
+  return SECRET.test(name);
+}
+
+function baseName(tree: TreeName): string {
+  return tree.slice(tree.lastIndexOf('/') + 1);
+}

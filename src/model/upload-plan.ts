@@ -1,0 +1,156 @@
+import { isBlob, objectKey } from './bucket.ts';
+import { digestsOfBlobName, firstMismatch, type Digests } from './digest.ts';
+import type { Inventory, LocalContent, LocalTree } from './inventory.ts';
+import { serializeManifest, type Manifest, type ManifestFile } from './manifest.ts';
+import { commitOfRef, manifestOf, mergeTree, pathsByCommit, type TreeView } from './merge.ts';
+import { linkTarget, resolveLink } from './paths.ts';
+
+/** Every object of the bucket: key → bytes. */
+export type Listing = ReadonlyMap<string, number>;
+
+/** A file whose bytes the bucket lacks. What it must turn out to be while it is sent is known by name or by an earlier hash. */
+export interface UploadItem extends LocalContent {
+  readonly key: string;
+  readonly wanted: Digests;
+  readonly reason: 'missing' | 'size-differs';
+}
+
+/** A file that is not what its name says: it is not sent, and no manifest will name it. */
+export interface CorruptFile extends LocalContent {
+  readonly wanted: string;
+  readonly found: string;
+}
+
+export interface UploadPlan {
+  readonly send: readonly UploadItem[];
+  readonly present: readonly LocalContent[];
+  readonly corrupt: readonly CorruptFile[];
+  /** Could not be read to the end unchanged; the next upload takes them. */
+  readonly unproved: readonly LocalContent[];
+}
+
+/**
+ * The files to hash before anything can be decided: all but those that the bucket lacks under a key that their name
+ * gives; these are hashed as they are sent.
+ */
+export function filesToProveForUpload(inventory: Inventory, listing: Listing): readonly LocalContent[] {
+  return contents(inventory).filter(
+    ({ tree, file }) =>
+      !isBlob(tree.tree, file.path) || listing.get(`${tree.tree}/${file.path}`) === file.size,
+  );
+}
+
+export function planUpload(inventory: Inventory, listing: Listing): UploadPlan {
+  const send: UploadItem[] = [];
+  const present: LocalContent[] = [];
+  const corrupt: CorruptFile[] = [];
+  const unproved: LocalContent[] = [];
+  const keys = new Set<string>();
+  for (const content of contents(inventory)) {
+    const { tree, file } = content;
+    const byName = isBlob(tree.tree, file.path)
+      ? digestsOfBlobName(file.path.slice('blobs/'.length))
+      : undefined;
+    const mismatch = firstMismatch(byName ?? {}, file.digests ?? {});
+    const wanted = { ...file.digests, ...byName };
+    if (mismatch !== undefined) corrupt.push({ ...content, ...mismatch });
+    else if (byName === undefined && wanted.sha256 === undefined) unproved.push(content);
+    else {
+      const key = objectKey(tree.tree, { path: file.path, sha256: wanted.sha256 ?? '' });
+      const sizeThere = keys.has(key) ? file.size : listing.get(key);
+      if (sizeThere === file.size) present.push(content);
+      else
+        send.push({ ...content, key, wanted, reason: sizeThere === undefined ? 'missing' : 'size-differs' });
+      keys.add(key);
+    }
+  }
+  return { send, present, corrupt, unproved };
+}
+
+/** What the bucket is known to hold of one local tree, each file proved and seen there with its size. */
+export interface LocalView {
+  readonly tree: LocalTree;
+  readonly files: readonly ManifestFile[];
+}
+
+/**
+ * The manifest to write for a tree, or undefined when the bucket's manifests say it all already.
+ *
+ * `agreedRefs` are the refs as this dir last had them from the bucket, or gave them to it: a ref that has not moved
+ * since is no news, and must not move the bucket's back.
+ */
+export function nextManifest(
+  view: TreeView | undefined,
+  { tree, files }: LocalView,
+  agreedRefs: ReadonlyMap<string, string>,
+  listing: Listing,
+): Manifest | undefined {
+  const before = view ?? mergeTree(tree.tree, []);
+  const kept = withoutLostObjects(before, listing);
+  const generation = before.generation + 1;
+  const here = localManifest(tree, files, refsWithNews(tree, before, agreedRefs), generation);
+  const merged = mergeTree(tree.tree, [
+    { name: '', manifest: manifestOf(kept, before.generation, []) },
+    { name: 'here', manifest: here },
+  ]);
+  const isNews = contentName(merged) !== contentName(before) || before.heads.length > 1;
+  return merged.files.size > 0 && isNews ? manifestOf(merged, generation, before.heads) : undefined;
+}
+
+function localManifest(
+  tree: LocalTree,
+  files: readonly ManifestFile[],
+  refs: ReadonlyMap<string, string>,
+  generation: number,
+): Manifest {
+  const held = new Set(files.map(({ path }) => path));
+  const links = Array.from(tree.links.values()).flatMap(({ path, target, to }) =>
+    to !== undefined && held.has(to)
+      ? [{ path, target: target.startsWith('/') ? linkTarget(path, to) : target }]
+      : [],
+  );
+  const commits = pathsByCommit([...held, ...links.map(({ path }) => path)]);
+  return {
+    version: 1,
+    tree: tree.tree,
+    generation,
+    supersedes: [],
+    files: [...files],
+    links,
+    // A ref whose commit has nothing here yet would be a promise.
+    refs: Array.from(refs, ([path, content]) => ({ path, content })).filter(({ content }) =>
+      commits.has(commitOfRef(content)),
+    ),
+    retired: [],
+  };
+}
+
+function refsWithNews(
+  tree: LocalTree,
+  before: TreeView,
+  agreed: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    [...tree.refs].filter(([path, content]) => !before.refs.has(path) || agreed.get(path) !== content),
+  );
+}
+
+/** Objects that somebody has deleted from the bucket must not be promised again. */
+function withoutLostObjects(view: TreeView, listing: Listing): TreeView {
+  const files = new Map(
+    [...view.files].filter(([, file]) => listing.get(objectKey(view.tree, file)) === file.size),
+  );
+  const isLost = (path: string | undefined): boolean =>
+    path !== undefined && view.files.has(path) && !files.has(path);
+  const links = new Map([...view.links].filter(([path, target]) => !isLost(resolveLink(path, target))));
+  return { ...view, files, links };
+}
+
+/** Equal for views that say the same, whatever manifests they come from. */
+function contentName(view: TreeView): string {
+  return serializeManifest(manifestOf(view, 1, [])).name;
+}
+
+function contents(inventory: Inventory): readonly LocalContent[] {
+  return inventory.trees.flatMap((tree) => Array.from(tree.files.values(), (file) => ({ tree, file })));
+}
