@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import type { fromEnv } from '@aws-sdk/credential-providers';
+
+type AwsCredentialIdentityProvider = ReturnType<typeof fromEnv>;
+type AwsCredentialIdentity = Awaited<ReturnType<AwsCredentialIdentityProvider>>;
+
+/** Where credentials may come from, decided once by the settings. */
+export interface CredentialSettings {
+  /** `--no-sign-request`: a public bucket, no credentials at all. */
+  readonly anonymous: boolean;
+  /** From MODEL_CACHE_* or the AWS environment. */
+  readonly keys: StaticKeys | undefined;
+  readonly profile: string | undefined;
+  /** AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are set. */
+  readonly webIdentity: boolean;
+  /** AWS_CONTAINER_CREDENTIALS_*_URI is set. */
+  readonly container: boolean;
+  /** `--imds`: ask the instance metadata service even where this does not look like EC2. */
+  readonly imds: boolean;
+  /** Where AWS's own STS is asked; never the store's endpoint. */
+  readonly stsRegion: string;
+}
+
+export interface StaticKeys {
+  readonly source: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | undefined;
+}
+
+export interface ResolvedCredentials {
+  /** Safe to print. */
+  readonly source: string;
+  readonly identity: AwsCredentialIdentity;
+  /** Asked again by the SDK when the identity expires. */
+  readonly provider: AwsCredentialIdentityProvider;
+}
+
+const IMDS_TIMEOUT_MS = 1000;
+
+/** The first source that has credentials, in the documented order; undefined when none has. */
+export async function resolveCredentials(
+  settings: CredentialSettings,
+): Promise<ResolvedCredentials | undefined> {
+  if (settings.keys !== undefined) return fromKeys(settings.keys);
+  for (const [source, provider] of await providersOf(settings)) {
+    try {
+      return { source, identity: await provider(), provider };
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function providersOf(
+  settings: CredentialSettings,
+): Promise<readonly (readonly [string, AwsCredentialIdentityProvider])[]> {
+  const sdk = await import('@aws-sdk/credential-providers');
+  const { stsRegion: region, profile } = settings;
+  // An endpoint variable meant for the store must not receive a web identity token.
+  const clientConfig = { region, endpoint: `https://sts.${region}.amazonaws.com` };
+  const named = profile === undefined ? {} : { profile };
+  const webIdentity = settings.webIdentity
+    ? [['a web identity', sdk.fromTokenFile({ clientConfig })] as const]
+    : [];
+  const container = settings.container
+    ? [['the container', sdk.fromHttp({ timeout: IMDS_TIMEOUT_MS })] as const]
+    : [];
+  const instance =
+    settings.imds || looksLikeEc2()
+      ? [['the instance', sdk.fromInstanceMetadata({ timeout: IMDS_TIMEOUT_MS, maxRetries: 0 })] as const]
+      : [];
+  return [
+    [`the profile ${profile ?? 'default'}`, sdk.fromIni({ ...named, clientConfig })],
+    ['an SSO session', sdk.fromSSO({ ...named })],
+    ['a credential process', sdk.fromProcess(named)],
+    ...webIdentity,
+    ...container,
+    ...instance,
+  ];
+}
+
+function fromKeys({ source, accessKeyId, secretAccessKey, sessionToken }: StaticKeys): ResolvedCredentials {
+  const identity = { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+  return { source, identity, provider: () => Promise.resolve(identity) };
+}
+
+function looksLikeEc2(): boolean {
+  return ['sys_vendor', 'board_asset_tag'].some((file) => {
+    try {
+      return /^(Amazon EC2|i-[0-9a-f]+)/.test(readFileSync(`/sys/devices/virtual/dmi/id/${file}`, 'utf8'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** A source without credentials says so by this error; every other error is worth telling. */
+function isAbsent(error: unknown): boolean {
+  return (
+    (error as { name?: string }).name === 'CredentialsProviderError' ||
+    (error as { tryNextLink?: boolean }).tryNextLink === true
+  );
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import pLimit from 'p-limit';
+import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { MANIFESTS_PREFIX, RESERVED_PREFIX } from '../model/bucket.ts';
+import { catalogTree, type Catalog } from '../model/catalog.ts';
+import { isCommit } from '../model/digest.ts';
+import {
+  catalogOfListing,
+  surveyListing,
+  type ListedObject,
+  type ListingSurvey,
+  type UnplacedCopy,
+} from '../model/listing.ts';
+import { isAllowedTree, type TreeName } from '../model/tree.ts';
+import { readIfThere, readManifests, refuseUnknownFormat } from './read-manifests.ts';
+import type { Store } from './store.ts';
+
+export interface CatalogOptions {
+  /** Trees named by --also. */
+  readonly also: readonly TreeName[];
+  readonly acceptUnverified: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface CatalogReading {
+  readonly catalog: Catalog;
+  readonly refused: readonly ModelCacheError[];
+}
+
+const AT_ONCE = 8;
+
+/** What the store holds: from its manifests, or, when it has none, from its listing. */
+export async function readCatalog(store: Store, options: CatalogOptions): Promise<CatalogReading> {
+  const [keys] = await Promise.all([
+    collect(store.list(MANIFESTS_PREFIX, options.signal)),
+    refuseUnknownFormat(store, options.signal),
+  ]);
+  if (keys.length === 0) return { catalog: await catalogFromListing(store, options), refused: [] };
+  const { views, refused } = await readManifests(
+    store,
+    keys.map(({ key }) => key),
+    options.signal,
+  );
+  const trees = views.filter(({ tree }) => isAllowedTree(tree, options.also)).map(catalogTree);
+  return { catalog: { source: trees.length === 0 ? 'nothing' : 'manifests', trees }, refused };
+}
+
+async function catalogFromListing(
+  store: Store,
+  { also, acceptUnverified, signal }: CatalogOptions,
+): Promise<Catalog> {
+  const objects = await collect(store.list('', signal));
+  const reserved = objects.find(({ key }) => key.startsWith(RESERVED_PREFIX));
+  // Uploads that never came to their first manifest: nothing is said of them yet.
+  if (reserved?.key.startsWith(`${RESERVED_PREFIX}v1/`) === true) return { source: 'nothing', trees: [] };
+  if (reserved !== undefined) throw unknownLayout(store, reserved.key);
+  const survey = surveyListing(objects, also);
+  const placement = new Map(
+    await mapLimited(
+      survey.unplaced,
+      async (copy) => [copy, await placeByContent(store, survey, copy, signal)] as const,
+    ),
+  );
+  const refs = survey.trees.flatMap((tree) => tree.refs.map(({ object }) => object));
+  const contents = await mapLimited(
+    refs,
+    async ({ key }) => [key, await readRef(store, key, signal)] as const,
+  );
+  const readable = new Map(
+    contents.flatMap(([key, content]) => (content === undefined ? [] : [[key, content] as const])),
+  );
+  return catalogOfListing(survey, placement, readable, acceptUnverified);
+}
+
+/** Reads a copy to find out which blob of its repo it is: the one whose name its content proves. */
+async function placeByContent(
+  store: Store,
+  survey: ListingSurvey,
+  { tree, object }: UnplacedCopy,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const sha256 = createHash('sha256');
+  const gitSha1 = createHash('sha1').update(`blob ${object.size}\0`);
+  const body = await store.get(object.key, { signal });
+  for await (const chunk of body.chunks) {
+    sha256.update(chunk);
+    gitSha1.update(chunk);
+  }
+  const names = new Set([`blobs/${sha256.digest('hex')}`, `blobs/${gitSha1.digest('hex')}`]);
+  const blobs = survey.trees.find((surveyed) => surveyed.tree === tree)?.blobs ?? [];
+  return blobs.find(({ path }) => names.has(path))?.path;
+}
+
+async function readRef(
+  store: Store,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  try {
+    const content = (await readIfThere(store, key, 256, signal))?.toString('utf8');
+    return content !== undefined && isCommit(content) ? content : undefined;
+  } catch (error) {
+    if (toModelCacheError(error).code === 'object-size-differs') return undefined;
+    throw error;
+  }
+}
+
+async function collect(objects: AsyncIterable<ListedObject>): Promise<readonly ListedObject[]> {
+  return Array.fromAsync(objects);
+}
+
+function mapLimited<T, U>(items: readonly T[], map: (item: T) => Promise<U>): Promise<U[]> {
+  return pLimit(AT_ONCE).map(items, map);
+}
+
+function unknownLayout(store: Store, key: string): ModelCacheError {
+  return new ModelCacheError('format-unknown', `${store.url} is in a format this program does not know`, {
+    wanted: `${RESERVED_PREFIX}v1/`,
+    found: key,
+    hint: 'use a newer model-cache, or another prefix in --store',
+  });
+}

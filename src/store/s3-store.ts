@@ -1,0 +1,320 @@
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Readable } from 'node:stream';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { ModelCacheError } from '../errors.ts';
+import { explainS3Error, missingCredentials, type RequestContext } from './s3-errors.ts';
+import { providerOf } from './providers.ts';
+import { resolveCredentials, type CredentialSettings } from './credentials.ts';
+import { formatStoreUrl } from './store-url.ts';
+import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
+
+export interface S3Settings {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** With a scheme; undefined: AWS. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly credentials: CredentialSettings;
+  /** A file of certificates to trust instead of Node's own. */
+  readonly caBundle: string | undefined;
+  /** Milliseconds without a byte after which a connection counts as dead. */
+  readonly idleTimeout: number;
+}
+
+const CONNECT_TIMEOUT_MS = 5000;
+const MAX_SOCKETS = 32;
+const PARTS_IN_FLIGHT = 4;
+
+/** An S3 bucket, on AWS or on anything that speaks its protocol. Facts about providers: docs/operations.md. */
+export class S3Store implements Store {
+  readonly kind = 'S3';
+  readonly url: string;
+  /** Where the credentials came from, for the log. */
+  readonly credentialSource: string;
+  readonly #client: S3Client;
+  readonly #settings: S3Settings;
+
+  private constructor(settings: S3Settings, client: S3Client, credentialSource: string) {
+    this.#settings = settings;
+    this.#client = client;
+    this.credentialSource = credentialSource;
+    this.url = formatStoreUrl({ kind: 's3', bucket: settings.bucket, prefix: settings.prefix });
+  }
+
+  /** Throws `store-credentials-missing` when no source has any. Sends nothing to the store itself. */
+  static async open(settings: S3Settings): Promise<S3Store> {
+    const { client, source } = await createClient(settings);
+    return new S3Store(settings, client, source);
+  }
+
+  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+    const seen = new Set<string>();
+    let token: string | undefined;
+    do {
+      const page = await this.#explained(undefined, () =>
+        this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#settings.bucket,
+            Prefix: this.#keyOf(prefix),
+            ContinuationToken: token,
+          }),
+          within(signal),
+        ),
+      );
+      for (const { Key, Size, ETag } of page.Contents ?? []) {
+        if (Key === undefined || Key.endsWith('/')) continue;
+        yield { key: this.#relative(Key), size: Size ?? 0, etag: ETag ?? '' };
+      }
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      if (token !== undefined && seen.has(token)) throw this.#repeatedToken();
+      if (token !== undefined) seen.add(token);
+    } while (token !== undefined);
+  }
+
+  async get(key: string, { range, etag, signal }: GetOptions = {}): Promise<ObjectBody> {
+    const wholeOrEmpty = range === undefined || range.start === range.end;
+    const answer = await this.#explained(key, () =>
+      this.#client.send(
+        new GetObjectCommand({
+          Bucket: this.#settings.bucket,
+          Key: this.#keyOf(key),
+          IfMatch: etag,
+          Range: wholeOrEmpty ? undefined : `bytes=${range.start}-${range.end - 1}`,
+        }),
+        within(signal),
+      ),
+    );
+    const body = answer.Body as Readable;
+    try {
+      const objectSize = objectSizeOf(answer.ContentRange, answer.ContentLength, range);
+      const length = range === undefined ? objectSize : range.end - range.start;
+      return { etag: answer.ETag ?? '', objectSize, chunks: this.#chunks(key, body, length, signal) };
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    try {
+      const answer = await this.#explained(key, () =>
+        this.#client.send(
+          new HeadObjectCommand({ Bucket: this.#settings.bucket, Key: this.#keyOf(key) }),
+          within(signal),
+        ),
+      );
+      return { key, size: answer.ContentLength ?? 0, etag: answer.ETag ?? '' };
+    } catch (error) {
+      if (error instanceof ModelCacheError && error.code === 'object-missing') return undefined;
+      throw error;
+    }
+  }
+
+  async put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    await this.#explained(key, () =>
+      this.#client.send(
+        new PutObjectCommand({
+          Bucket: this.#settings.bucket,
+          Key: this.#keyOf(key),
+          Body: bytes,
+          ContentLength: bytes.length,
+        }),
+        within(signal),
+      ),
+    );
+  }
+
+  async putLarge(
+    key: string,
+    chunks: AsyncIterable<Buffer>,
+    { size, partSize, signal }: PutLargeOptions,
+  ): Promise<void> {
+    const upload = new Upload({
+      client: abortingWith(this.#client, signal),
+      params: { Bucket: this.#settings.bucket, Key: this.#keyOf(key), Body: chunks as unknown as Readable },
+      queueSize: PARTS_IN_FLIGHT,
+      partSize,
+      leavePartsOnError: false,
+    });
+    try {
+      await this.#explained(key, () => upload.done());
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(await this.#wasCompleted(error, key, size))) throw error;
+    }
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+
+  /** A completion whose answer was lost is answered NoSuchUpload when it is sent again, though the object is there. */
+  async #wasCompleted(error: unknown, key: string, size: number): Promise<boolean> {
+    const cause = error instanceof ModelCacheError ? error.cause : error;
+    if ((cause as { name?: string } | undefined)?.name !== 'NoSuchUpload') return false;
+    return (await this.head(key))?.size === size;
+  }
+
+  /** The body, with a timer of its own (the SDK's ends with the headers), complete or an error. */
+  async *#chunks(
+    key: string,
+    body: Readable,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Buffer> {
+    const stop = (): void => void body.destroy(asError(signal?.reason));
+    const stalled = (): void => void body.destroy(this.#stalled(key));
+    const timer = setTimeout(stalled, this.#settings.idleTimeout);
+    signal?.addEventListener('abort', stop, { once: true });
+    let received = 0;
+    try {
+      signal?.throwIfAborted();
+      for await (const chunk of body) {
+        received += (chunk as Buffer).length;
+        timer.refresh();
+        if (received > length) break;
+        yield chunk as Buffer;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw explainS3Error(error, this.#context(key));
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+      body.destroy();
+    }
+    if (received !== length) throw this.#wrongLength(key, length, received);
+  }
+
+  async #explained<T>(key: string | undefined, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      throw explainS3Error(error, this.#context(key));
+    }
+  }
+
+  #context(key: string | undefined): RequestContext {
+    const { bucket, endpoint, region } = this.#settings;
+    return { url: this.url, bucket, endpoint, region, ...(key === undefined ? {} : { key }) };
+  }
+
+  #keyOf(key: string): string {
+    return this.#settings.prefix === '' ? key : `${this.#settings.prefix}/${key}`;
+  }
+
+  #relative(key: string): string {
+    return this.#settings.prefix === '' ? key : key.slice(this.#settings.prefix.length + 1);
+  }
+
+  #repeatedToken(): ModelCacheError {
+    return new ModelCacheError(
+      'store-failed',
+      `${this.url} gave the same continuation token twice: its listing has no end`,
+    );
+  }
+
+  #stalled(key: string): ModelCacheError {
+    return new ModelCacheError(
+      'store-stalled',
+      `no byte of ${key} came for ${this.#settings.idleTimeout / 1000} s`,
+    );
+  }
+
+  #wrongLength(key: string, wanted: number, found: number): ModelCacheError {
+    return new ModelCacheError('store-unreachable', `the connection ended in the middle of ${key}`, {
+      wanted: `${wanted} bytes`,
+      found: `${found > wanted ? 'more' : found} bytes`,
+    });
+  }
+}
+
+async function createClient(settings: S3Settings): Promise<{ client: S3Client; source: string }> {
+  const { endpoint, region, caBundle, idleTimeout } = settings;
+  const credentials = settings.credentials.anonymous ? 'anonymous' : await resolveOrFail(settings);
+  const tls = caBundle === undefined ? {} : { ca: readFileSync(caBundle) };
+  const client = new S3Client({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    forcePathStyle: providerOf(endpoint).forcePathStyle,
+    maxAttempts: 3,
+    // Many providers refuse or misreport the SDK's own checksums; ours decide.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    followRegionRedirects: true,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: idleTimeout,
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...tls }),
+    }),
+    ...(credentials === 'anonymous'
+      ? {
+          signer: { sign: (request) => Promise.resolve(request) },
+          credentials: { accessKeyId: '', secretAccessKey: '' },
+        }
+      : { credentials: credentials.provider }),
+  });
+  return { client, source: credentials === 'anonymous' ? 'none, the bucket is public' : credentials.source };
+}
+
+async function resolveOrFail(
+  settings: S3Settings,
+): Promise<NonNullable<Awaited<ReturnType<typeof resolveCredentials>>>> {
+  const credentials = await resolveCredentials(settings.credentials);
+  if (credentials !== undefined) return credentials;
+  const { code, message, hint } = missingCredentials(settings);
+  throw new ModelCacheError(code, message, { hint });
+}
+
+/** lib-storage aborts its upload, but not the requests in flight; through this client it does both, and waits. */
+function abortingWith(client: S3Client, signal: AbortSignal | undefined): S3Client {
+  if (signal === undefined) return client;
+  const send = (command: Parameters<S3Client['send']>[0]): Promise<unknown> => {
+    const carriesBytes = command instanceof UploadPartCommand || command instanceof PutObjectCommand;
+    return client.send(command, carriesBytes ? within(signal) : {});
+  };
+  return Object.assign(Object.create(client) as S3Client, { send });
+}
+
+function within(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal };
+}
+
+/** Throws when the store answered with other bytes than those that were asked for. */
+function objectSizeOf(
+  contentRange: string | undefined,
+  contentLength: number | undefined,
+  range: GetOptions['range'],
+): number {
+  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '');
+  if (match === null) {
+    const size = contentLength ?? 0;
+    if (range === undefined || (range.start === 0 && range.end === size)) return size;
+    throw rangeRefused(range, contentRange ?? `all ${size} bytes`);
+  }
+  const [start, last, size] = match.slice(1).map(Number) as [number, number, number];
+  if (range === undefined || start !== range.start || last !== range.end - 1)
+    throw rangeRefused(range, contentRange ?? '');
+  return size;
+}
+
+function rangeRefused(range: GetOptions['range'], found: string): ModelCacheError {
+  const wanted = range === undefined ? 'the whole object' : `bytes ${range.start}-${range.end - 1}`;
+  return new ModelCacheError('store-failed', 'the store answered with another range', { wanted, found });
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

@@ -1,0 +1,47 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ModelCacheError } from '../errors.ts';
+
+/** Where models are kept, as `--store` names it. */
+export type StoreUrl =
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      /** Without slashes at its ends; may be empty. */ readonly prefix: string;
+    }
+  | { readonly kind: 'file'; readonly path: string };
+
+/** `s3://BUCKET[/PREFIX]` or `file:///PATH`. Throws `store-url-invalid`. Nothing secret may be in it. */
+export function parseStoreUrl(text: string): StoreUrl {
+  if (text.startsWith('s3://')) return parseS3(text);
+  if (text.startsWith('file://')) return parseFile(text);
+  throw invalid(text);
+}
+
+export function formatStoreUrl(url: StoreUrl): string {
+  if (url.kind === 'file') return `file://${url.path}`;
+  return url.prefix === '' ? `s3://${url.bucket}` : `s3://${url.bucket}/${url.prefix}`;
+}
+
+function parseS3(text: string): StoreUrl {
+  const [bucket = '', ...rest] = text.slice('s3://'.length).split('/');
+  const prefix = rest.filter((name) => name !== '').join('/');
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}$/.test(bucket)) throw invalid(text);
+  return { kind: 's3', bucket, prefix };
+}
+
+function parseFile(text: string): StoreUrl {
+  try {
+    return { kind: 'file', path: resolve(fileURLToPath(text)) };
+  } catch (cause) {
+    throw invalid(text, cause);
+  }
+}
+
+function invalid(text: string, cause?: unknown): ModelCacheError {
+  return new ModelCacheError('store-url-invalid', 'the store is named in another way', {
+    wanted: 's3://BUCKET/PREFIX or file:///PATH',
+    found: text.replace(/\/\/[^/]*@/, '//...@'),
+    cause,
+  });
+}
