@@ -1,0 +1,113 @@
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { ModelCacheError } from '../errors.ts';
+import type { DigestAlgorithm, Digests } from '../model/digest.ts';
+
+/** Bytes read at a time; also the largest file that is read in one synchronous go. */
+const BLOCK = 1024 * 1024;
+const SMALL = 64 * 1024;
+
+export interface ProvedFile {
+  readonly digests: Digests;
+  /** Bytes. */
+  readonly size: number;
+  readonly identity: string;
+}
+
+/** Changes whenever a file's content could have: size, modification and change time, inode, device. */
+export function identityOf({ size, mtimeNs, ctimeNs, ino, dev }: BigIntStats): string {
+  return `${size}-${mtimeNs}-${ctimeNs}-${ino}-${dev}`;
+}
+
+/** Hashes a file. `file-changed` when it is written to meanwhile. */
+export async function proveFile(
+  path: string,
+  algorithms: readonly DigestAlgorithm[],
+  signal?: AbortSignal,
+): Promise<ProvedFile> {
+  return proveSmall(path, algorithms) ?? (await proveLarge(path, algorithms, signal));
+}
+
+/** A running digest of bytes as they pass. git's name of a blob needs the size beforehand. */
+export class Digester {
+  readonly #sha256: Hash | undefined;
+  readonly #gitSha1: Hash | undefined;
+
+  constructor(algorithms: readonly DigestAlgorithm[], size: number) {
+    this.#sha256 = algorithms.includes('sha256') ? createHash('sha256') : undefined;
+    this.#gitSha1 = algorithms.includes('git-sha1') ? createHash('sha1').update(`blob ${size}\0`) : undefined;
+  }
+
+  update(bytes: Buffer): void {
+    this.#sha256?.update(bytes);
+    this.#gitSha1?.update(bytes);
+  }
+
+  digests(): Digests {
+    return {
+      ...(this.#sha256 && { sha256: this.#sha256.digest('hex') }),
+      ...(this.#gitSha1 && { gitSha1: this.#gitSha1.digest('hex') }),
+    };
+  }
+}
+
+/** The digests of an open file's first `size` bytes. */
+export async function digestOpenFile(
+  file: FileHandle,
+  size: number,
+  algorithms: readonly DigestAlgorithm[],
+  signal?: AbortSignal,
+): Promise<Digests> {
+  const digester = new Digester(algorithms, size);
+  const block = Buffer.allocUnsafe(Math.min(BLOCK, Math.max(1, size)));
+  for (let position = 0; position < size;) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await file.read(block, 0, Math.min(block.length, size - position), position);
+    if (bytesRead === 0) break;
+    digester.update(block.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+  return digester.digests();
+}
+
+function proveSmall(path: string, algorithms: readonly DigestAlgorithm[]): ProvedFile | undefined {
+  const fd = openSync(path, 'r');
+  try {
+    const before = fstatSync(fd, { bigint: true });
+    const size = Number(before.size);
+    if (size > SMALL) return undefined;
+    const bytes = Buffer.allocUnsafe(size);
+    const length = size === 0 ? 0 : readSync(fd, bytes, 0, size, 0);
+    const digester = new Digester(algorithms, size);
+    digester.update(bytes.subarray(0, length));
+    return proved(path, digester.digests(), before, fstatSync(fd, { bigint: true }));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function proveLarge(
+  path: string,
+  algorithms: readonly DigestAlgorithm[],
+  signal?: AbortSignal,
+): Promise<ProvedFile> {
+  const file = await open(path, 'r');
+  try {
+    const before = await file.stat({ bigint: true });
+    const digests = await digestOpenFile(file, Number(before.size), algorithms, signal);
+    return proved(path, digests, before, await file.stat({ bigint: true }));
+  } finally {
+    await file.close();
+  }
+}
+
+function proved(path: string, digests: Digests, before: BigIntStats, after: BigIntStats): ProvedFile {
+  const identity = identityOf(after);
+  if (identityOf(before) !== identity) {
+    throw new ModelCacheError('file-changed', `${path} changed while it was read`, {
+      hint: 'it is taken when it is finished',
+    });
+  }
+  return { digests, size: Number(after.size), identity };
+}

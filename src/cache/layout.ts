@@ -1,0 +1,13 @@
+import { join } from 'node:path';
+
+/** Everything of ours in a cache dir lies in one folder, out of every other program's way. */
+const OURS = '.model-cache';
+
+export const layout = {
+  folder: (dir: string): string => join(dir, OURS),
+  /** Files that are not whole or not proved yet. On the cache's own file system, so that a rename publishes them. */
+  partial: (dir: string): string => join(dir, OURS, 'partial'),
+  state: (dir: string): string => join(dir, OURS, 'state.json'),
+  env: (dir: string): string => join(dir, OURS, 'env'),
+  report: (dir: string): string => join(dir, OURS, 'report.json'),
+} as const;

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { hasErrno, ModelCacheError } from '../errors.ts';
+import { identityOf } from './digest.ts';
+import { layout } from './layout.ts';
+import { giveLinkTo, giveTo, type Owner } from './owner.ts';
+
+/**
+ * Gives final names to what was proved. Every name appears by one rename, over whatever was there; a link on the way
+ * to it is refused, so that nothing is ever written outside the dir.
+ */
+export class Publisher {
+  readonly #dir: string;
+  readonly #owner: Owner | undefined;
+  readonly #realFolders = new Set<string>();
+
+  constructor(dir: string, owner: Owner | undefined) {
+    this.#dir = dir;
+    this.#owner = owner;
+  }
+
+  /** Paths are relative to the dir. Returns the published file's identity. */
+  publishFile(stagedPath: string, path: string): string {
+    const final = this.#finalPath(path);
+    giveTo(this.#owner, stagedPath);
+    renameSync(stagedPath, final);
+    return identityOf(lstatSync(final, { bigint: true }));
+  }
+
+  publishLink(path: string, target: string): void {
+    const final = this.#finalPath(path);
+    try {
+      symlinkSync(target, final);
+      giveLinkTo(this.#owner, final);
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      if (!isLinkTo(final, target)) this.#replace(final, (staged) => symlinkSync(target, staged));
+    }
+  }
+
+  /** A ref's content, byte for byte. */
+  publishRef(path: string, content: string): void {
+    this.#replace(this.#finalPath(path), (staged) => writeFileSync(staged, content, { flag: 'wx' }));
+  }
+
+  #replace(final: string, create: (staged: string) => void): void {
+    const staged = join(layout.partial(this.#dir), randomUUID());
+    try {
+      create(staged);
+      giveLinkTo(this.#owner, staged);
+      renameSync(staged, final);
+    } finally {
+      rmSync(staged, { force: true });
+    }
+  }
+
+  #finalPath(path: string): string {
+    this.#ensureFolder(dirname(path));
+    return join(this.#dir, path);
+  }
+
+  #ensureFolder(path: string): void {
+    if (path === '.' || this.#realFolders.has(path)) return;
+    this.#ensureFolder(dirname(path));
+    const folder = join(this.#dir, path);
+    try {
+      mkdirSync(folder);
+      giveTo(this.#owner, folder);
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      if (!lstatSync(folder).isDirectory()) throw notAFolder(folder);
+    }
+    this.#realFolders.add(path);
+  }
+}
+
+function isLinkTo(path: string, target: string): boolean {
+  return lstatSync(path).isSymbolicLink() && readlinkSync(path) === target;
+}
+
+function notAFolder(path: string): ModelCacheError {
+  return new ModelCacheError('path-unsafe', `${path} is no folder, so nothing is written below it`, {
+    wanted: 'a folder',
+    found: 'a file or a link',
+    hint: 'remove it if it is not yours',
+  });
+}

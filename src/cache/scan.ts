@@ -1,0 +1,195 @@
+import { lstatSync, readFileSync, readlinkSync, realpathSync, statSync, type Dirent } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { hasErrno } from '../errors.ts';
+import { isCommit } from '../model/digest.ts';
+import type { ForeignEntry, Inventory, LocalFile, LocalLink, LocalTree } from '../model/inventory.ts';
+import { commitOfRef } from '../model/merge.ts';
+import { resolveLink } from '../model/paths.ts';
+import {
+  isOffLimits,
+  isRepoFolder,
+  isUnfinishedName,
+  mayHoldBytes,
+  roleOf,
+  TORCH_CHECKPOINTS,
+  treeOfRepoFolder,
+  type TreeName,
+} from '../model/tree.ts';
+import { identityOf } from './digest.ts';
+import { createPace } from './pace.ts';
+import type { State } from './state.ts';
+
+export interface ScanOptions {
+  readonly also: readonly TreeName[];
+  readonly state: State;
+  /** Read-only caches whose files blobs of this dir may link to. */
+  readonly reuse: readonly string[];
+}
+
+/** Markers that huggingface_hub and transformers leave in a cache. They are made again by whoever needs them. */
+const MARKERS = new Set([
+  'CACHEDIR.TAG',
+  'version.txt',
+  '.check_for_update_done',
+  '.check_for_skill_update_done',
+  '.agent_harnesses.json',
+  '.DS_Store',
+]);
+
+const MAX_REF_BYTES = 256;
+
+/** What a dir holds: repos by their shape wherever they are, torch's checkpoints, `--also` folders. Hashes nothing. */
+export async function scanCache(dir: string, options: ScanOptions): Promise<Inventory> {
+  return new Scan(dir, options).run();
+}
+
+class Scan {
+  readonly #dir: string;
+  readonly #options: ScanOptions;
+  readonly #trustedRoots: readonly string[];
+  readonly #trees = new Map<TreeName, LocalTree>();
+  readonly #foreign = new Map<string, ForeignEntry>();
+  readonly #pace = createPace();
+
+  constructor(dir: string, options: ScanOptions) {
+    this.#dir = dir;
+    this.#options = options;
+    this.#trustedRoots = [dir, ...options.reuse].flatMap(realPath);
+  }
+
+  async run(): Promise<Inventory> {
+    await this.#walk('');
+    return { dir: this.#dir, trees: [...this.#trees.values()], foreign: [...this.#foreign.values()] };
+  }
+
+  async #walk(folder: string): Promise<void> {
+    for (const entry of await this.#entries(folder)) {
+      const path = join(folder, entry.name);
+      await this.#pace();
+      if (entry.isDirectory()) await this.#walkFolder(path, entry.name);
+      else if (entry.isFile() && !MARKERS.has(entry.name) && !isUnfinishedName(entry.name))
+        this.#countForeign(path);
+    }
+  }
+
+  async #walkFolder(path: string, name: string): Promise<void> {
+    const isSharedBlobStore = name === 'blobs';
+    if (isOffLimits(name) || isSharedBlobStore || isUnfinishedName(name)) return;
+    if (isRepoFolder(name) && (await this.#looksLikeRepo(path)))
+      await this.#addTree(treeOfRepoFolder(path), path);
+    else if (path === TORCH_CHECKPOINTS || this.#options.also.includes(path)) await this.#addTree(path, path);
+    else await this.#walk(path);
+  }
+
+  async #looksLikeRepo(path: string): Promise<boolean> {
+    const entries = await this.#entries(path);
+    return entries.some(
+      (entry) => entry.isDirectory() && (entry.name === 'snapshots' || entry.name === 'blobs'),
+    );
+  }
+
+  async #addTree(tree: TreeName, root: string): Promise<void> {
+    const isSecondCopy = this.#trees.has(tree) && root !== tree;
+    if (isSecondCopy) return;
+    const found = {
+      files: new Map<string, LocalFile>(),
+      links: new Map<string, LocalLink>(),
+      refs: new Map<string, string>(),
+    };
+    await this.#fillTree(tree, root, '', found);
+    this.#trees.set(tree, { tree, root, ...found });
+  }
+
+  async #fillTree(tree: TreeName, root: string, folder: string, found: FoundTree): Promise<void> {
+    for (const entry of await this.#entries(join(root, folder))) {
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      await this.#pace();
+      const role = roleOf(tree, path)?.role;
+      if (entry.isDirectory()) await this.#fillTree(tree, root, path, found);
+      else if (role === 'ref') this.#addRef(root, path, found);
+      else if (entry.isSymbolicLink() && (role === 'snapshot' || role === 'file'))
+        this.#addLink(root, path, found);
+      else if (mayHoldBytes(tree, path)) this.#addFile(root, path, entry.isSymbolicLink(), found);
+    }
+  }
+
+  #addFile(root: string, path: string, isLink: boolean, found: FoundTree): void {
+    const absolute = join(this.#dir, root, path);
+    const stats = this.#tolerateVanished(() => (isLink ? statSync : lstatSync)(absolute, { bigint: true }));
+    if (stats?.isFile() !== true || (isLink && !this.#leadsToTrusted(absolute))) return;
+    const identity = identityOf(stats);
+    found.files.set(path, {
+      path,
+      size: Number(stats.size),
+      executable: (stats.mode & 0o111n) !== 0n,
+      identity,
+      digests: this.#options.state.digestsOf(join(root, path), identity),
+    });
+  }
+
+  #addLink(root: string, path: string, found: FoundTree): void {
+    const target = this.#tolerateVanished(() => readlinkSync(join(this.#dir, root, path)));
+    if (target === undefined) return;
+    found.links.set(path, { path, target, to: this.#destination(root, path, target) });
+  }
+
+  /** huggingface_hub writes an absolute link where it cannot write a relative one. */
+  #destination(root: string, path: string, target: string): string | undefined {
+    if (!isAbsolute(target)) return resolveLink(path, target);
+    const inside = relative(join(this.#dir, root), target).split(sep).join('/');
+    return inside.startsWith('..') ? undefined : resolveLink('', inside);
+  }
+
+  #addRef(root: string, path: string, found: FoundTree): void {
+    const absolute = join(this.#dir, root, path);
+    const stats = this.#tolerateVanished(() => lstatSync(absolute));
+    if (stats?.isFile() !== true || stats.size > MAX_REF_BYTES) return;
+    const content = this.#tolerateVanished(() => readFileSync(absolute, 'utf8'));
+    if (content !== undefined && isCommit(commitOfRef(content))) found.refs.set(path, content);
+  }
+
+  #leadsToTrusted(path: string): boolean {
+    return realPath(path).some((real) => this.#trustedRoots.some((root) => real.startsWith(`${root}${sep}`)));
+  }
+
+  #countForeign(path: string): void {
+    const top = path.split(sep)[0] ?? path;
+    const before = this.#foreign.get(top) ?? { path: top, files: 0, bytes: 0 };
+    const size = this.#tolerateVanished(() => lstatSync(join(this.#dir, path)).size) ?? 0;
+    this.#foreign.set(top, { path: top, files: before.files + 1, bytes: before.bytes + size });
+  }
+
+  async #entries(folder: string): Promise<readonly Dirent[]> {
+    try {
+      return await readdir(join(this.#dir, folder), { withFileTypes: true });
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return [];
+      throw error;
+    }
+  }
+
+  /** Beside a live server, files come and go between two calls. */
+  #tolerateVanished<T>(look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'EINVAL')) return undefined;
+      throw error;
+    }
+  }
+}
+
+interface FoundTree {
+  readonly files: Map<string, LocalFile>;
+  readonly links: Map<string, LocalLink>;
+  readonly refs: Map<string, string>;
+}
+
+function realPath(path: string): readonly string[] {
+  try {
+    return [realpathSync(path)];
+  } catch {
+    return [];
+  }
+}
