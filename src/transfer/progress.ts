@@ -1,0 +1,47 @@
+/** What has moved so far. Only numbers: the log line, the watchdog and the report read it. */
+export class Progress {
+  bytesDone = 0;
+  filesDone = 0;
+  bytesTotal = 0;
+  filesTotal = 0;
+  /** Requests that are waiting for bytes now. */
+  waiting = 0;
+  /** `performance.now()` when something last came. */
+  lastSign = performance.now();
+
+  expect(files: number, bytes: number): void {
+    this.filesTotal += files;
+    this.bytesTotal += bytes;
+  }
+
+  /** The store has shown that it lives. */
+  sign(): void {
+    this.lastSign = performance.now();
+  }
+
+  addBytes(bytes: number): void {
+    this.bytesDone += bytes;
+    this.sign();
+  }
+
+  /** Bytes that have to come once more. */
+  takeBack(bytes: number): void {
+    this.bytesDone -= bytes;
+  }
+
+  fileDone(): void {
+    this.filesDone += 1;
+  }
+
+  /** Counts `work` as waiting for the store while it runs. */
+  async whileWaiting<T>(work: () => Promise<T>): Promise<T> {
+    if (this.waiting === 0) this.sign();
+    this.waiting += 1;
+    try {
+      return await work();
+    } finally {
+      this.waiting -= 1;
+      this.sign();
+    }
+  }
+}

@@ -1,0 +1,211 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { Digester, identityOf } from '../cache/digest.ts';
+import { algorithmsFor } from '../cache/prove.ts';
+import type { State } from '../cache/state.ts';
+import { isBlob } from '../model/bucket.ts';
+import { digestsAgree, firstMismatch, type Digests } from '../model/digest.ts';
+import { partSizeFor } from '../model/parts.ts';
+import type { UploadItem } from '../model/upload-plan.ts';
+import type { Store } from '../store/store.ts';
+import type { Progress } from './progress.ts';
+
+export interface SentFile {
+  readonly item: UploadItem;
+  /** Of the very bytes that were sent. */
+  readonly digests: Digests;
+}
+
+export interface UploadFailure {
+  readonly item: UploadItem;
+  readonly error: ModelCacheError;
+}
+
+export interface UploadTools {
+  readonly dir: string;
+  readonly store: Store;
+  readonly state: State;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly onFailure: (failure: UploadFailure) => void;
+}
+
+const BLOCK = 1024 * 1024;
+/** Small objects are held in memory whole, large ones four parts at a time: at most about 40 MiB are in flight. */
+const SMALL_AT_ONCE = 4;
+
+/**
+ * Sends files, and returns those that were proved while they were sent and then seen in the bucket. A file that
+ * turns out to be something else than its name says never becomes an object. A store that fails stops everything.
+ */
+export async function sendFiles(
+  items: readonly UploadItem[],
+  tools: UploadTools,
+): Promise<readonly SentFile[]> {
+  tools.progress.expect(
+    items.length,
+    items.reduce((bytes, { file }) => bytes + file.size, 0),
+  );
+  const isSmall = ({ file }: UploadItem): boolean => file.size <= partSizeFor(file.size);
+  const large = await sendAll(
+    items.filter((item) => !isSmall(item)),
+    1,
+    sendLarge,
+    tools,
+  );
+  const small = await sendAll(items.filter(isSmall), SMALL_AT_ONCE, sendSmall, tools);
+  return [...large, ...small];
+}
+
+type Send = (item: UploadItem, file: FileHandle, tools: UploadTools) => Promise<Digests>;
+
+async function sendAll(
+  items: readonly UploadItem[],
+  atOnce: number,
+  send: Send,
+  tools: UploadTools,
+): Promise<readonly SentFile[]> {
+  const limit = pLimit(atOnce);
+  const sent: SentFile[] = [];
+  try {
+    await Promise.all(
+      items.map((item) =>
+        limit(async () => {
+          const digests = await sendOrNote(item, send, tools);
+          if (digests !== undefined) sent.push({ item, digests });
+        }),
+      ),
+    );
+  } finally {
+    limit.clearQueue();
+  }
+  return sent;
+}
+
+async function sendOrNote(item: UploadItem, send: Send, tools: UploadTools): Promise<Digests | undefined> {
+  try {
+    const digests = await tools.progress.whileWaiting(() => sendProved(item, send, tools));
+    await seeInBucket(item, tools);
+    tools.progress.fileDone();
+    return digests;
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    const reason = toModelCacheError(error);
+    if (reason.code.startsWith('store-') || reason.code === 'internal') throw error;
+    tools.onFailure({ item, error: reason });
+    return undefined;
+  }
+}
+
+/** Reads a file through one descriptor, whatever happens to its name meanwhile. */
+async function sendProved(item: UploadItem, send: Send, tools: UploadTools): Promise<Digests> {
+  const local = join(item.tree.root, item.file.path);
+  const file = await open(join(tools.dir, local), 'r');
+  try {
+    const digests = await send(item, file, tools);
+    const identity = identityOf(await file.stat({ bigint: true }));
+    if (identity === item.file.identity) tools.state.remember(local, identity, digests);
+    return digests;
+  } finally {
+    await file.close();
+  }
+}
+
+async function sendSmall(
+  item: UploadItem,
+  file: FileHandle,
+  { store, progress, signal }: UploadTools,
+): Promise<Digests> {
+  const bytes = Buffer.alloc(item.file.size);
+  const { bytesRead } = item.file.size === 0 ? { bytesRead: 0 } : await file.read(bytes, 0, bytes.length, 0);
+  const digester = digesterFor(item);
+  digester.update(bytes.subarray(0, bytesRead));
+  const digests = digester.digests();
+  refuseOtherContent(item, digests);
+  await refuseChanged(item, file);
+  await store.put(item.key, bytes, signal);
+  progress.addBytes(bytes.length);
+  return digests;
+}
+
+async function sendLarge(
+  item: UploadItem,
+  file: FileHandle,
+  { store, progress, signal }: UploadTools,
+): Promise<Digests> {
+  const size = item.file.size;
+  const digester = digesterFor(item);
+  let digests: Digests = {};
+  async function* chunks(): AsyncGenerator<Buffer> {
+    for (let position = 0; position < size;) {
+      signal.throwIfAborted();
+      // Each block is its own: the store may hold on to it until its part has been answered.
+      const block = Buffer.allocUnsafeSlow(Math.min(BLOCK, size - position));
+      const { bytesRead } = await file.read(block, 0, block.length, position);
+      if (bytesRead === 0) throw changed(item, `${size} bytes`, `${position} bytes`);
+      const bytes = block.subarray(0, bytesRead);
+      digester.update(bytes);
+      position += bytesRead;
+      yield bytes;
+      progress.addBytes(bytesRead);
+    }
+    // The upload is completed only after this generator has ended: what throws here never becomes an object.
+    digests = digester.digests();
+    refuseOtherContent(item, digests);
+    await refuseChanged(item, file);
+  }
+  await store.putLarge(item.key, chunks(), { size, partSize: partSizeFor(size), signal });
+  return digests;
+}
+
+async function seeInBucket({ key, file }: UploadItem, { store, signal }: UploadTools): Promise<void> {
+  const seen = await store.head(key, signal);
+  if (seen?.size === file.size) return;
+  throw new ModelCacheError(
+    'object-size-differs',
+    `${key} was sent, and is not in the bucket as it was sent`,
+    {
+      wanted: `${file.size} bytes`,
+      found: seen === undefined ? 'no object' : `${seen.size} bytes`,
+      hint: 'run the upload again',
+    },
+  );
+}
+
+function digesterFor({ tree, file }: UploadItem): Digester {
+  return new Digester(algorithmsFor(tree.tree, file.path), file.size);
+}
+
+function refuseOtherContent(item: UploadItem, found: Digests): void {
+  if (digestsAgree(item.wanted, found)) return;
+  const mismatch = firstMismatch(item.wanted, found);
+  throw changed(item, mismatch?.wanted ?? 'a known digest', mismatch?.found ?? 'none');
+}
+
+/** A prefix of a growing file is proved by its own digest all the same; a blob's name cannot lie that way. */
+async function refuseChanged({ tree, file: planned }: UploadItem, file: FileHandle): Promise<void> {
+  if (isBlob(tree.tree, planned.path)) return;
+  const found = identityOf(await file.stat({ bigint: true }));
+  if (found === planned.identity) return;
+  throw new ModelCacheError(
+    'file-changed',
+    `${tree.root}/${planned.path} changed while it was sent; it was not sent`,
+    {
+      hint: 'the next upload takes it',
+    },
+  );
+}
+
+function changed({ tree, file }: UploadItem, wanted: string, found: string): ModelCacheError {
+  return new ModelCacheError(
+    'file-digest-differs',
+    `${tree.root}/${file.path} is not what its name says, or changed while it was sent; it was not sent`,
+    {
+      wanted,
+      found,
+      hint: 'delete it and let the server download it again, if it is finished',
+    },
+  );
+}

@@ -1,0 +1,107 @@
+import { ModelCacheError } from '../errors.ts';
+import type { Progress } from './progress.ts';
+
+/** When to give up on a store. Milliseconds and bytes per second; undefined or 0: never. */
+export interface Patience {
+  readonly stall: number;
+  readonly minSpeed: number;
+  /** How long the speed must be too low. */
+  readonly speedWindow: number;
+  /** From `startedAt`, everything included. */
+  readonly timeout: number | undefined;
+  /** `performance.now()` of the process's start. */
+  readonly startedAt: number;
+}
+
+const LOOK_EVERY_MS = 200;
+
+/**
+ * Runs `work` with a signal that aborts when the store keeps it waiting too long, or when `outer` aborts. The reason
+ * of the abort is the error to show. `work` is not waited for once its time is over.
+ */
+export async function withPatience<T>(
+  patience: Patience,
+  progress: Progress,
+  outer: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const giveUp = (error: unknown): void => controller.abort(error);
+  const onOuter = (): void => giveUp(outer.reason);
+  const speed = new SpeedWindow(patience, progress);
+  const timer = setInterval(() => {
+    const reason = reasonToStop(patience, progress, speed, performance.now());
+    if (reason !== undefined) giveUp(reason);
+  }, LOOK_EVERY_MS);
+  outer.addEventListener('abort', onOuter, { once: true });
+  const aborted = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error), {
+      once: true,
+    });
+  });
+  try {
+    outer.throwIfAborted();
+    return await Promise.race([work(controller.signal), aborted]);
+  } finally {
+    clearInterval(timer);
+    outer.removeEventListener('abort', onOuter);
+  }
+}
+
+function reasonToStop(
+  patience: Patience,
+  progress: Progress,
+  speed: SpeedWindow,
+  now: number,
+): ModelCacheError | undefined {
+  const { stall, timeout, startedAt } = patience;
+  if (timeout !== undefined && now - startedAt > timeout) {
+    return new ModelCacheError('store-timeout', `not done after ${seconds(timeout)} (--timeout)`, {
+      hint: 'what is here stays; give it longer with --timeout',
+    });
+  }
+  if (stall > 0 && progress.waiting > 0 && now - progress.lastSign > stall) {
+    return new ModelCacheError(
+      'store-stalled',
+      `nothing came from the store for ${seconds(stall)} (--stall)`,
+    );
+  }
+  return speed.reasonToStop(now);
+}
+
+/** Bytes over the last `speedWindow`, counted only while something is waited for. */
+class SpeedWindow {
+  readonly #patience: Patience;
+  readonly #progress: Progress;
+  #start = 0;
+  #bytesAtStart = 0;
+
+  constructor(patience: Patience, progress: Progress) {
+    this.#patience = patience;
+    this.#progress = progress;
+    this.#restart(performance.now());
+  }
+
+  reasonToStop(now: number): ModelCacheError | undefined {
+    const { minSpeed, speedWindow } = this.#patience;
+    const isMovingBytes = this.#progress.waiting > 0 && this.#progress.bytesTotal > 0;
+    if (minSpeed <= 0 || !isMovingBytes) this.#restart(now);
+    if (now - this.#start < speedWindow) return undefined;
+    const speed = ((this.#progress.bytesDone - this.#bytesAtStart) * 1000) / (now - this.#start);
+    this.#restart(now);
+    if (speed >= minSpeed) return undefined;
+    return new ModelCacheError('store-slow', `slower than --min-speed over ${seconds(speedWindow)}`, {
+      wanted: `${(minSpeed / 1e6).toFixed(1)} MB/s`,
+      found: `${(speed / 1e6).toFixed(1)} MB/s`,
+    });
+  }
+
+  #restart(now: number): void {
+    this.#start = now;
+    this.#bytesAtStart = this.#progress.bytesDone;
+  }
+}
+
+function seconds(milliseconds: number): string {
+  return `${milliseconds / 1000} s`;
+}
