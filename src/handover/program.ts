@@ -1,0 +1,134 @@
+import { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { hasErrno, ModelCacheError } from '../errors.ts';
+
+/** A program that the kernel will take, with the arguments it starts with. */
+export interface Program {
+  readonly path: string;
+  readonly argv: readonly string[];
+}
+
+/** Where execvp looks when PATH is unset. */
+const DEFAULT_PATH = '/bin:/usr/bin';
+const MAX_INTERPRETERS = 4;
+
+/**
+ * Finds a command as execvp does, and checks beforehand what execve would refuse: by then there is no way back, since
+ * a failing `process.execve` ends the process. Throws `server-not-found` or `server-not-executable`.
+ */
+export function findProgram([name = '', ...args]: readonly string[], path: string | undefined): Program {
+  const found = name.includes('/') ? usableFile(name) : searchPath(name, path ?? DEFAULT_PATH);
+  if (found === undefined) {
+    throw new ModelCacheError('server-not-found', `there is no program ${name}`, {
+      hint: name.includes('/') ? 'check the path' : `it is in no folder of PATH (${path ?? DEFAULT_PATH})`,
+    });
+  }
+  const head = readHead(found);
+  refuseOtherMachine(found, head);
+  refuseMissingInterpreter(found, head, 0);
+  const isKnown = isElf(head) || head.subarray(0, 2).toString('latin1') === '#!';
+  return isKnown ? { path: found, argv: [name, ...args] } : { path: '/bin/sh', argv: ['sh', found, ...args] };
+}
+
+function searchPath(name: string, path: string): string | undefined {
+  let refused: ModelCacheError | undefined;
+  for (const folder of path.split(delimiter)) {
+    try {
+      const found = usableFile(join(folder === '' ? '.' : folder, name));
+      if (found !== undefined) return found;
+    } catch (error) {
+      refused ??= error as ModelCacheError;
+    }
+  }
+  if (refused !== undefined && name !== '') throw refused;
+  return undefined;
+}
+
+function usableFile(path: string): string | undefined {
+  try {
+    if (path === '' || !existsSync(path)) return undefined;
+    if (statSync(path).isDirectory()) throw notExecutable(path, 'it is a folder');
+    accessSync(path, constants.X_OK);
+    return path;
+  } catch (error) {
+    if (hasErrno(error, 'EACCES', 'EPERM')) throw notExecutable(path, 'this user may not execute it');
+    throw error;
+  }
+}
+
+function readHead(path: string): Buffer {
+  const head = Buffer.alloc(4096);
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    // The kernel may execute what this user may not read.
+    if (hasErrno(error, 'EACCES', 'EPERM')) return Buffer.from('\x7fELF', 'latin1');
+    throw error;
+  }
+  try {
+    return head.subarray(0, readSync(fd, head, 0, head.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isElf(head: Buffer): boolean {
+  return head.subarray(0, 4).toString('latin1') === '\x7fELF';
+}
+
+/** e_machine, two bytes at 18 in the ELF header; our own program is of the machine this is. */
+function refuseOtherMachine(path: string, head: Buffer): void {
+  const own = readHead(process.execPath);
+  const [wanted, found] = [machineOf(own), machineOf(head)];
+  if (wanted === undefined || found === undefined || wanted === found) return;
+  throw notExecutable(path, `it is for another processor (ELF machine ${found}, here ${wanted})`);
+}
+
+function machineOf(head: Buffer): number | undefined {
+  return isElf(head) && head.length >= 20 ? head.readUInt16LE(18) : undefined;
+}
+
+/** A script's interpreter, or the loader of a dynamic program: without it execve says ENOENT, of a file that is there. */
+function refuseMissingInterpreter(path: string, head: Buffer, depth: number): void {
+  const interpreter = isElf(head) ? loaderOf(head) : scriptInterpreterOf(head);
+  if (interpreter === undefined) return;
+  let usable: string | undefined;
+  try {
+    usable = usableFile(interpreter);
+  } catch {
+    usable = undefined;
+  }
+  if (usable === undefined)
+    throw notExecutable(path, `its interpreter ${interpreter} is not there or not executable`);
+  if (depth < MAX_INTERPRETERS) refuseMissingInterpreter(usable, readHead(usable), depth + 1);
+}
+
+function scriptInterpreterOf(head: Buffer): string | undefined {
+  return /^#![ \t]*([^\s]+)/.exec(head.toString('latin1'))?.[1];
+}
+
+/** The PT_INTERP segment of a 64-bit little-endian ELF file, where it lies in the first page. */
+function loaderOf(head: Buffer): string | undefined {
+  const is64LittleEndian = head[4] === 2 && head[5] === 1;
+  if (!is64LittleEndian || head.length < 64) return undefined;
+  const tableOffset = Number(head.readBigUInt64LE(32));
+  const entrySize = head.readUInt16LE(54);
+  const entries = head.readUInt16LE(56);
+  for (let index = 0; index < entries; index += 1) {
+    const at = tableOffset + index * entrySize;
+    if (at + 40 > head.length) return undefined;
+    const isInterpreter = head.readUInt32LE(at) === 3;
+    if (!isInterpreter) continue;
+    const offset = Number(head.readBigUInt64LE(at + 8));
+    const size = Number(head.readBigUInt64LE(at + 32));
+    return offset + size > head.length
+      ? undefined
+      : head.toString('latin1', offset, offset + size).replace(/\0+$/, '');
+  }
+  return undefined;
+}
+
+function notExecutable(path: string, why: string): ModelCacheError {
+  return new ModelCacheError('server-not-executable', `${path} cannot be started: ${why}`);
+}

@@ -1,0 +1,44 @@
+import { constants } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ModelCacheError } from '../errors.ts';
+
+const STOP_SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
+/**
+ * Catches the signals that ask a process to stop, from the program's first line on: as PID 1, a signal without a
+ * handler is ignored by the kernel. What is caught aborts `signal`; nothing is ever ended from here.
+ */
+export class SignalWatch {
+  readonly #controller = new AbortController();
+  readonly #onSignal = (name: StopSignal): void => {
+    this.#caught ??= name;
+    this.#controller.abort(new ModelCacheError('interrupted', `stopped by ${name}`));
+  };
+  #caught: StopSignal | undefined;
+
+  constructor() {
+    for (const name of STOP_SIGNALS) process.on(name, this.#onSignal);
+  }
+
+  /** Aborts with an `interrupted` error. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Lets the event loop deliver what the kernel has given us already, and says what came. */
+  async caught(): Promise<StopSignal | undefined> {
+    await nextTurn();
+    return this.#caught;
+  }
+
+  /** From here on these signals do what they do by default. */
+  release(): void {
+    for (const name of STOP_SIGNALS) process.off(name, this.#onSignal);
+  }
+}
+
+/** The exit code by which a shell and a container runtime know that a signal ended a process. */
+export function exitCodeOf(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}
