@@ -1,0 +1,202 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { layout } from '../cache/layout.ts';
+import { State } from '../cache/state.ts';
+import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
+import { becomeServer } from '../handover/become.ts';
+import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
+import { findProgram } from '../handover/program.ts';
+import { runSetup } from '../handover/setup.ts';
+import { exitCodeOf, type SignalWatch } from '../handover/signals.ts';
+import type { DirCandidate } from '../model/budget.ts';
+import { bytesSelected } from '../model/plan.ts';
+import { findDirs, pickDir } from '../stages/choose-dir.ts';
+import { patienceOf } from '../stages/connect.ts';
+import type { Context } from '../stages/context.ts';
+import { describePlan } from '../stages/describe-plan.ts';
+import { finish } from '../stages/finish.ts';
+import { readStore, type ReadStore } from '../stages/read-store.ts';
+import { planFor, prepareDir, restore, type PreparedDir } from '../stages/restore-cache.ts';
+import {
+  planReport,
+  tellEmpty,
+  tellFailed,
+  tellRestored,
+  tellUnmatched,
+  type Restored,
+} from '../stages/tell-restore.ts';
+import { bytes } from '../stages/words.ts';
+import { Progress } from '../transfer/progress.ts';
+import { withPatience } from '../transfer/watchdog.ts';
+
+const EXIT_NOT_HANDED_OVER = 125;
+const EXIT_NOT_EXECUTABLE = 126;
+const EXIT_NOT_FOUND = 127;
+
+/**
+ * setup → restore → export → become the server. Whatever goes wrong on the way is told and left behind: only
+ * `--strict`, a stop signal, or a server that cannot be started end it before.
+ */
+export async function init(context: Context, server: readonly string[], watch: SignalWatch): Promise<number> {
+  if (context.settings.dryRun) return planOnly(context);
+  await runSetups(context);
+  const { dir, isWhole, code } = await restoreOrExplain(context, server);
+  const signal = await context.caughtSignal();
+  if (signal !== undefined) return finish(context, exitCodeOf(signal), 'interrupted');
+  if (context.settings.strict && !isWhole) return finish(context, EXIT_NOT_HANDED_OVER, code);
+  const exports = exportVariables(context, dir);
+  return server.length === 0
+    ? printExports(context, exports, code)
+    : startServer(context, server, exports, code, watch);
+}
+
+/** Reads everything, decides, prints the plan that a run would carry out, and does nothing. */
+async function planOnly(context: Context): Promise<number> {
+  const { settings, print, reporter, stop } = context;
+  const { store, catalog } = await readStore(context, patienceOf(context));
+  store.close();
+  const { dir, freeBytes } = pickDir(context, findDirs(context), bytesSelected(catalog, settings.selection));
+  const plan = await planFor(context, { dir, freeBytes, state: State.load(dir), reuse: [] }, catalog, stop);
+  print(settings.json ? `${JSON.stringify(plan, undefined, 2)}\n` : describePlan(plan));
+  reporter.add({ restore: planReport(plan, 'planned') });
+  return finish(context, 0, 'ok');
+}
+
+async function runSetups({ settings, env, log, reporter, stop }: Context): Promise<void> {
+  for (const command of settings.setup) {
+    log.info('setup.started', `Running setup: ${command}`);
+    try {
+      await reporter.phase('setup', () =>
+        runSetup(command, {
+          env,
+          timeout: settings.setupTimeout,
+          signal: stop,
+          onLine: (line) => log.info('setup.output', `setup: ${line}`),
+        }),
+      );
+      log.info('setup.completed', `Setup completed: ${command}`);
+    } catch (error) {
+      if (stop.aborted) return;
+      log.warn('setup.failed', `Setup failed: ${explain(error)}`);
+      reporter.problem(error);
+    }
+  }
+}
+
+/** Never throws: what cannot be restored, the server downloads. */
+async function restoreOrExplain(context: Context, server: readonly string[]): Promise<Restored> {
+  const { settings, reporter, stop } = context;
+  let dir = settings.dirs[0] ?? '/tmp/models';
+  let read: ReadStore | ModelCacheError | undefined;
+  let prepared: PreparedDir | undefined;
+  try {
+    const dirs = findDirs(context);
+    read = await reporter.phase('catalog', () =>
+      readStore(context, patienceOf(context)).catch((error: unknown) => toModelCacheError(error)),
+    );
+    stop.throwIfAborted();
+    const chosen = pickDir(context, dirs, isRead(read) ? bytesSelected(read.catalog, settings.selection) : 0);
+    dir = chosen.dir;
+    prepared = await prepareIfThere(context, dirs, chosen);
+    if (!isRead(read)) throw read;
+    if (prepared === undefined) throw new ModelCacheError('dir-unusable', 'there is no dir to restore to');
+    if (read.catalog.source === 'nothing') return tellEmpty(context, read.store, dir, server);
+    return await restoreInto(context, read, prepared, server);
+  } catch (error) {
+    return tellFailed(context, dir, error, server);
+  } finally {
+    if (isRead(read)) read.store.close();
+    if (prepared !== undefined) rememberProofs(context, prepared);
+  }
+}
+
+async function prepareIfThere(
+  context: Context,
+  dirs: readonly DirCandidate[],
+  chosen: DirCandidate,
+): Promise<PreparedDir | undefined> {
+  return dirs.includes(chosen) ? prepareDir(context, chosen) : undefined;
+}
+
+async function restoreInto(
+  context: Context,
+  read: ReadStore,
+  prepared: PreparedDir,
+  server: readonly string[],
+): Promise<Restored> {
+  const start = performance.now();
+  const progress = new Progress();
+  const outcome = await withPatience(patienceOf(context), progress, context.stop, async (signal) => {
+    const plan = await planFor(context, prepared, read.catalog, signal);
+    tellUnmatched(context, read.store, plan);
+    refuseWithoutSpace(plan.bytesShort, prepared.dir);
+    return restore(context, read, prepared, plan, signal, progress);
+  });
+  return tellRestored(context, read.store, outcome, performance.now() - start, server);
+}
+
+/** Whatever the restore came to, the variables are set; the file beside the cache is for shells that lack them. */
+function exportVariables({ settings, env, log, reporter }: Context, dir: string): Exports {
+  const { transformersCache, also } = settings;
+  const exports = exportsFor({ dir, transformersCache, also }, env);
+  for (const { name, was } of exports.overridden) {
+    log.warn('environment', `${name} was ${was}; the server gets ${exports.variables[name]}`);
+  }
+  try {
+    mkdirSync(layout.folder(dir), { recursive: true });
+    writeFileSync(layout.env(dir), formatExports(exports, 'sh'));
+  } catch (error) {
+    log.debug('environment', `${layout.env(dir)} was not written: ${explain(error)}`);
+  }
+  reporter.add({ exports: { ...exports.variables } });
+  return exports;
+}
+
+/** For an init container, or `eval`: done is done, even when the store is dead. */
+function printExports(context: Context, exports: Exports, code: string): number {
+  if (!context.settings.json) context.print(formatExports(exports, 'sh'));
+  return finish(context, 0, code);
+}
+
+async function startServer(
+  context: Context,
+  server: readonly string[],
+  { variables }: Exports,
+  code: string,
+  watch: SignalWatch,
+): Promise<number> {
+  const { env, log, reporter } = context;
+  try {
+    const program = findProgram(server, env['PATH']);
+    reporter.add({ server: { program: program.path } });
+    log.info('server.exec', `Starting server: ${server.join(' ')}`);
+    finish(context, undefined, code);
+    return await becomeServer(program, { ...env, ...variables }, watch);
+  } catch (error) {
+    const reason = toModelCacheError(error);
+    log.error('server.failed', explain(reason));
+    return finish(
+      context,
+      reason.code === 'server-not-found' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE,
+      reason.code,
+    );
+  }
+}
+
+function refuseWithoutSpace(bytesShort: number, dir: string): void {
+  if (bytesShort === 0) return;
+  throw new ModelCacheError('disk-full', `${dir} lacks ${bytes(bytesShort)}; nothing was restored`, {
+    hint: 'name a larger disk with --dir, or fewer models with --model',
+  });
+}
+
+function rememberProofs({ log }: Context, { state, dir }: PreparedDir): void {
+  try {
+    state.save(dir);
+  } catch (error) {
+    log.debug('report', `what was proved is not remembered: ${explain(error)}`);
+  }
+}
+
+function isRead(read: ReadStore | ModelCacheError | undefined): read is ReadStore {
+  return read !== undefined && !(read instanceof ModelCacheError);
+}

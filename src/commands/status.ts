@@ -1,0 +1,61 @@
+import { existingDir } from '../cache/dirs.ts';
+import { scanCache } from '../cache/scan.ts';
+import { State } from '../cache/state.ts';
+import { cachesBefore } from '../handover/environment.ts';
+import type { Catalog } from '../model/catalog.ts';
+import type { Inventory } from '../model/inventory.ts';
+import { compareTrees, type TreeComparison } from '../model/compare.ts';
+import { patienceOf } from '../stages/connect.ts';
+import type { Context } from '../stages/context.ts';
+import { finish } from '../stages/finish.ts';
+import { readStore } from '../stages/read-store.ts';
+import { bytes, files } from '../stages/words.ts';
+import { displayName } from '../model/tree.ts';
+
+/** What is here, what is in the bucket, what differs. Compares names and sizes; `verify` hashes. */
+export async function status(context: Context): Promise<number> {
+  const { settings, reporter, env, print } = context;
+  const { store, catalog } = await readStore(context, { ...patienceOf(context), minSpeed: 0 });
+  store.close();
+  const dir = existingDir(settings.dirs);
+  const inventory = dir === undefined ? emptyInventory(settings.dirs) : await look(dir, context, env);
+  const trees = compareTrees(catalog, inventory);
+  const inSync = trees.every(
+    ({ missingHere, missingInBucket }) => missingHere.files === 0 && missingInBucket.files === 0,
+  );
+  reporter.add({ dir: dir ?? null, status: { inSync, trees: [...trees], foreign: [...inventory.foreign] } });
+  if (!settings.json) print(describe(store.url, inventory, catalog, trees));
+  return finish(context, settings.check && !inSync ? 1 : 0, 'ok');
+}
+
+async function look(dir: string, { settings }: Context, env: Context['env']): Promise<Inventory> {
+  const { hubs, torchHomes } = cachesBefore(dir, env, settings.reuse);
+  return scanCache(dir, {
+    also: settings.also.map(({ tree }) => tree),
+    state: State.load(dir),
+    reuse: [...hubs, ...torchHomes],
+  });
+}
+
+function emptyInventory(dirs: readonly string[]): Inventory {
+  return { dir: `${dirs.join(', ')} (not there)`, trees: [], foreign: [] };
+}
+
+function describe(
+  url: string,
+  inventory: Inventory,
+  catalog: Catalog,
+  trees: readonly TreeComparison[],
+): string {
+  const lines = trees.flatMap(({ tree, here, inBucket, missingHere, missingInBucket }) => [
+    displayName(tree),
+    `  here       ${files(here.files).padStart(10)} ${bytes(here.bytes).padStart(10)}${missingHere.files === 0 ? '' : `   lacks ${files(missingHere.files)}, ${bytes(missingHere.bytes)}`}`,
+    `  in bucket  ${files(inBucket.files).padStart(10)} ${bytes(inBucket.bytes).padStart(10)}${missingInBucket.files === 0 ? '' : `   lacks ${files(missingInBucket.files)}, ${bytes(missingInBucket.bytes)}`}`,
+  ]);
+  const foreign = inventory.foreign.map(
+    (entry) =>
+      `${entry.path}: ${files(entry.files)}, ${bytes(entry.bytes)}, are no model cache and stay here (--also mirrors a folder)`,
+  );
+  const nothing = trees.length === 0 ? ['no models on either side'] : [];
+  return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})`, ...nothing, ...lines, ...foreign].join('\n')}\n`;
+}

@@ -1,0 +1,151 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
+import * as v from 'valibot';
+import { explain, toModelCacheError } from './errors.ts';
+
+/**
+ * What a run did, for machines: the one source of what is logged at the end and what `--json` prints.
+ * docs/report.schema.json is made from here by `npm run schema`.
+ */
+const Problem = v.object({ code: v.string(), message: v.string() });
+const Count = v.object({ files: v.number(), bytes: v.number() });
+const Item = v.object({ tree: v.string(), path: v.string(), code: v.string(), message: v.string() });
+
+export const ReportSchema = v.object({
+  version: v.literal(1),
+  program: v.object({ name: v.literal('model-cache'), version: v.string() }),
+  command: v.picklist(['init', 'upload', 'status', 'verify']),
+  startedAt: v.pipe(v.string(), v.isoTimestamp()),
+  /** From the start of the process. */
+  seconds: v.number(),
+  /** `ok`, or the code of what went wrong. */
+  code: v.string(),
+  /** Undefined while a server is to follow: then the exit code is the server's. */
+  exitCode: v.optional(v.number()),
+  store: v.nullable(v.string()),
+  dir: v.nullable(v.string()),
+  problems: v.array(Problem),
+  /** Seconds of each stage. */
+  phases: v.record(v.string(), v.number()),
+  restore: v.optional(
+    v.object({
+      status: v.picklist(['completed', 'incomplete', 'empty', 'failed', 'skipped', 'planned']),
+      fetched: Count,
+      present: Count,
+      /** Items of the plan by reason. */
+      reasons: v.record(v.string(), v.number()),
+      bytesShort: v.number(),
+      failures: v.array(Item),
+    }),
+  ),
+  upload: v.optional(
+    v.object({
+      status: v.picklist(['completed', 'incomplete', 'nothing-to-do', 'failed', 'planned']),
+      sent: Count,
+      present: Count,
+      manifests: v.array(v.string()),
+      failures: v.array(Item),
+    }),
+  ),
+  status: v.optional(
+    v.object({
+      inSync: v.boolean(),
+      trees: v.array(
+        v.object({
+          tree: v.string(),
+          here: Count,
+          inBucket: Count,
+          missingHere: Count,
+          missingInBucket: Count,
+        }),
+      ),
+      foreign: v.array(v.object({ path: v.string(), files: v.number(), bytes: v.number() })),
+    }),
+  ),
+  verify: v.optional(
+    v.object({ where: v.picklist(['cache', 'bucket']), checked: Count, failures: v.array(Item) }),
+  ),
+  exports: v.optional(v.record(v.string(), v.string())),
+  server: v.optional(v.object({ program: v.string() })),
+});
+
+export type Report = v.InferOutput<typeof ReportSchema>;
+type Failure = {
+  readonly tree: { readonly tree: string } | string;
+  readonly path: string;
+  readonly error: unknown;
+};
+
+/** Collects a report while a command runs. */
+export class Reporter {
+  readonly #startedAt: number;
+  readonly #phases: Record<string, number> = {};
+  readonly #problems: { code: string; message: string }[] = [];
+  #report: Report;
+
+  /** `startedAt` is `performance.now()` at the start of the process, `now` the wall clock. */
+  constructor(command: Report['command'], version: string, startedAt: number, now: Date) {
+    this.#startedAt = startedAt;
+    this.#report = {
+      version: 1,
+      program: { name: 'model-cache', version },
+      command,
+      startedAt: now.toISOString(),
+      seconds: 0,
+      code: 'ok',
+      store: null,
+      dir: null,
+      problems: [],
+      phases: {},
+    };
+  }
+
+  add(part: Partial<Report>): void {
+    this.#report = { ...this.#report, ...part };
+  }
+
+  problem(error: unknown): void {
+    this.#problems.push({ code: toModelCacheError(error).code, message: explain(error) });
+  }
+
+  /** Times one stage. */
+  async phase<T>(name: string, work: () => Promise<T> | T): Promise<T> {
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#phases[name] = (this.#phases[name] ?? 0) + seconds(performance.now() - start);
+    }
+  }
+
+  get value(): Report {
+    return {
+      ...this.#report,
+      seconds: seconds(performance.now() - this.#startedAt),
+      problems: this.#problems,
+      phases: { ...this.#phases },
+    };
+  }
+}
+
+export function itemFailure({ tree, path, error }: Failure): v.InferOutput<typeof Item> {
+  return {
+    tree: typeof tree === 'string' ? tree : tree.tree,
+    path,
+    code: toModelCacheError(error).code,
+    message: explain(error),
+  };
+}
+
+/** Written whole or not at all. */
+export function writeReport(path: string, report: Report): void {
+  const temporary = `${path}.${randomUUID()}`;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(temporary, `${JSON.stringify(report, undefined, 2)}\n`, { flag: 'wx' });
+  renameSync(temporary, path);
+}
+
+function seconds(milliseconds: number): number {
+  return Math.round(milliseconds) / 1000;
+}

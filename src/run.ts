@@ -1,0 +1,123 @@
+import { writeSync } from 'node:fs';
+import { parseCommandLine, VERSION, type Invocation } from './cli.ts';
+import { explain, toModelCacheError } from './errors.ts';
+import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
+import { createLog } from './log.ts';
+import { Reporter } from './report.ts';
+import type { Environment } from './settings/raw.ts';
+import { resolveLogSettings, resolveSettings, type Settings } from './settings/settings.ts';
+import type { Context } from './stages/context.ts';
+import { finish } from './stages/finish.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_BUG = 70;
+
+type Run = Extract<Invocation, { kind: 'run' }>;
+
+/** One command line, from the first word to the exit code. */
+export async function run(
+  args: readonly string[],
+  processEnv: NodeJS.ProcessEnv,
+  startedAt: number,
+  watch: SignalWatch,
+): Promise<number> {
+  const invocation = parseCommandLine(args);
+  if (invocation.kind === 'done') return invocation.exitCode;
+  const env: Environment = { ...processEnv };
+  prepareForSdk(processEnv);
+  const settings = settingsOrExplain(invocation, env);
+  if (settings === undefined) return EXIT_USAGE;
+  return runCommand(invocation, settings, env, startedAt, watch);
+}
+
+async function runCommand(
+  invocation: Run,
+  settings: Settings,
+  env: Environment,
+  startedAt: number,
+  watch: SignalWatch,
+): Promise<number> {
+  const bugs = catchBugs();
+  const { command, server } = invocation;
+  const context: Context = {
+    settings,
+    env,
+    log: createLog(settings.log),
+    reporter: new Reporter(command === 'env' ? 'status' : command, VERSION, startedAt, new Date()),
+    startedAt,
+    stop: AbortSignal.any([watch.signal, bugs]),
+    caughtSignal: () => watch.caught(),
+    print: (text) => writeAll(1, text),
+  };
+  for (const problem of settings.problems) {
+    context.log.warn('settings', explain(problem));
+    context.reporter.problem(problem);
+  }
+  try {
+    switch (command) {
+      case 'init':
+        return await (await import('./commands/init.ts')).init(context, server, watch);
+      case 'upload':
+        return await (await import('./commands/upload.ts')).upload(context);
+      case 'status':
+        return await (await import('./commands/status.ts')).status(context);
+      case 'verify':
+        return await (await import('./commands/verify.ts')).verify(context);
+      case 'env':
+        return (await import('./commands/env.ts')).env(context);
+    }
+  } catch (error) {
+    return tellFailure(context, error, watch);
+  }
+}
+
+async function tellFailure(context: Context, error: unknown, watch: SignalWatch): Promise<number> {
+  const { code } = toModelCacheError(error);
+  const signal = await watch.caught();
+  context.log.error(signal === undefined ? 'command.failed' : 'interrupted', explain(error));
+  if (code === 'internal' && error instanceof Error)
+    context.log.error('command.failed', `this is a bug of model-cache: ${error.stack}`);
+  context.reporter.problem(error);
+  const exitCode = signal === undefined ? (code === 'internal' ? EXIT_BUG : EXIT_FAILED) : exitCodeOf(signal);
+  return finish(context, exitCode, code);
+}
+
+function settingsOrExplain({ command, flags, server }: Run, env: Environment): Settings | undefined {
+  try {
+    return resolveSettings(flags, env, command === 'init' && server.length > 0);
+  } catch (error) {
+    createLog(resolveLogSettings(flags, env)).error('settings', explain(error));
+    return undefined;
+  }
+}
+
+/** An error where nobody is looking must not end the process: it ends the restore, and the server starts. */
+function catchBugs(): AbortSignal {
+  const controller = new AbortController();
+  const onBug = (error: unknown): void => controller.abort(toModelCacheError(error));
+  process.on('uncaughtException', onBug);
+  process.on('unhandledRejection', onBug);
+  return controller.signal;
+}
+
+/**
+ * Our own process's environment only; the server's is made from the copy. The SDK fails without HOME for a user that
+ * has no passwd entry, and would send what is meant for AWS to the store's endpoint.
+ */
+function prepareForSdk(processEnv: NodeJS.ProcessEnv): void {
+  if (processEnv['HOME'] === undefined || processEnv['HOME'] === '') processEnv['HOME'] = '/nonexistent';
+  for (const name of ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL_STS'])
+    delete processEnv[name];
+}
+
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length;) {
+    try {
+      written += writeSync(fd, bytes, written);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import ms, { type StringValue } from 'ms';
+import { isSafePath } from '../model/paths.ts';
+import { isOffLimits, type TreeName } from '../model/tree.ts';
+import type { Owner } from '../cache/owner.ts';
+import { wrong } from './raw.ts';
+
+/** `90s`, `5m`, or a bare number of seconds → milliseconds. 0 stands for never. */
+export function parseDuration(text: string): number {
+  const isNumber = /^\d+(\.\d+)?$/.test(text);
+  const value = isNumber ? Number(text) * 1000 : /^\d/.test(text) ? ms(text as StringValue) : Number.NaN;
+  if (!Number.isFinite(value)) throw wrong('not a duration', '90s, 5m, or a number of seconds', text);
+  return value;
+}
+
+/** Megabytes a second → bytes a second. */
+export function parseSpeed(text: string): number {
+  const number = /^(\d+(?:\.\d+)?)\s*(?:MB\/s|MB)?$/i.exec(text)?.[1];
+  if (number === undefined) throw wrong('not a speed', 'a number of MB/s', text);
+  return Number(number) * 1e6;
+}
+
+/** With a scheme, https where none is given, and without a slash at the end. */
+export function parseEndpoint(text: string): string {
+  const withScheme = text.includes('://') ? text : `https://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw wrong('not an endpoint', 'https://HOST[:PORT]', text.replace(/\/\/[^/]*@/, '//...@'));
+  }
+  return withScheme.replace(/\/+$/, '');
+}
+
+/** One more folder to mirror, below the dir, and the variable to export its path as. */
+export interface AlsoFolder {
+  readonly tree: TreeName;
+  readonly variable: string | undefined;
+}
+
+export function parseAlso(text: string): AlsoFolder {
+  const [folder = '', variable] = text.split('=');
+  const tree = folder.replace(/^\.\//, '').replace(/\/+$/, '');
+  const isVariable = variable === undefined || /^[A-Za-z_][A-Za-z0-9_]*$/.test(variable);
+  if (!isSafePath(tree) || !isVariable || tree.split('/').some(isOffLimits) || tree === 'hub') {
+    throw wrong('not a folder to mirror', 'FOLDER or FOLDER=VARIABLE, a path relative to the dir', text);
+  }
+  return { tree, variable };
+}
+
+export function parseOwner(text: string): Owner {
+  const match = /^(\d+)(?::(\d+))?$/.exec(text);
+  if (match === null) throw wrong('not an owner', 'UID or UID:GID, as numbers', text);
+  const uid = Number(match[1]);
+  return { uid, gid: match[2] === undefined ? uid : Number(match[2]) };
+}

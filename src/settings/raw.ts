@@ -1,0 +1,132 @@
+import leven from 'leven';
+import { explain, ModelCacheError } from '../errors.ts';
+import { optionKeys, optionSpec, OTHER_VARIABLES, variableOf, type OptionKey } from './options.ts';
+
+/** As the process got it. Empty means unset, everywhere. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the command line gave: commander's values by option key. */
+export type Flags = Readonly<Partial<Record<OptionKey, string | boolean | readonly string[]>>>;
+
+/**
+ * Looks values up in their order: flag, variable, older variables, default. A bad flag throws `setting-invalid`; a
+ * bad value in a variable is a problem to tell and the default to use, so that it never stops a server.
+ */
+export class RawSettings {
+  readonly problems: ModelCacheError[] = [];
+  readonly #flags: Flags;
+  readonly #env: Environment;
+  readonly #lenient: boolean;
+
+  constructor(flags: Flags, env: Environment, lenient: boolean) {
+    this.#flags = flags;
+    this.#env = env;
+    this.#lenient = lenient;
+  }
+
+  variable(name: string): string | undefined {
+    const value = this.#env[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  text(key: OptionKey): string | undefined {
+    return this.value(key, (text) => text);
+  }
+
+  flag(key: OptionKey): boolean {
+    return this.value(key, parseBoolean) ?? false;
+  }
+
+  /** A value parsed by `parse`, which throws for text it does not take. */
+  value<T>(key: OptionKey, parse: (text: string) => T): T | undefined {
+    const fromFlag = this.#flags[key];
+    if (typeof fromFlag === 'boolean') return this.#parsed(optionSpec(key).flags, String(fromFlag), parse);
+    if (typeof fromFlag === 'string' && fromFlag.trim() !== '')
+      return this.#parsed(optionSpec(key).flags, fromFlag.trim(), parse);
+    for (const name of [variableOf(key), ...(optionSpec(key).fallbacks ?? [])]) {
+      const text = this.variable(name);
+      if (text !== undefined) return this.fromVariable(name, text, parse);
+    }
+    return undefined;
+  }
+
+  /** A repeatable option: all of its flags, else the parts of its variable. Bad entries are left out of a lenient list. */
+  list<T>(key: OptionKey, parse: (text: string) => T): readonly T[] {
+    const fromFlags = this.#flags[key];
+    const separator = optionSpec(key).list?.separator ?? /,/;
+    if (Array.isArray(fromFlags)) {
+      return entries(fromFlags as readonly string[]).map((text) =>
+        this.#parsed(optionSpec(key).flags, text, parse),
+      );
+    }
+    const name = variableOf(key);
+    const parts = entries((this.variable(name) ?? '').split(separator));
+    return parts.flatMap((text) => {
+      const value = this.fromVariable(name, text, parse);
+      return value === undefined ? [] : [value];
+    });
+  }
+
+  fromVariable<T>(name: string, text: string, parse: (text: string) => T): T | undefined {
+    try {
+      return this.#parsed(name, text, parse);
+    } catch (error) {
+      if (!this.#lenient) throw error;
+      this.problems.push(
+        new ModelCacheError('setting-invalid', `${explain(error)}; the default is used`, { cause: error }),
+      );
+      return undefined;
+    }
+  }
+
+  /** Names that begin like ours and are none: most likely a slip of the pen. */
+  noteUnknownVariables(): void {
+    const known = new Set<string>([...optionKeys().map(variableOf), ...OTHER_VARIABLES]);
+    for (const name of Object.keys(this.#env)) {
+      const isOurs = name.startsWith('MODEL_CACHE_') && !/^MODEL_CACHE_(SERVICE|PORT)(_|$)/.test(name);
+      if (!isOurs || known.has(name) || this.variable(name) === undefined) continue;
+      const nearest = [...known].toSorted((a, b) => leven(name, a) - leven(name, b))[0];
+      this.problems.push(
+        new ModelCacheError('setting-invalid', `${name} is no variable of model-cache`, {
+          hint: `did you mean ${nearest}?`,
+        }),
+      );
+    }
+  }
+
+  #parsed<T>(source: string, text: string, parse: (text: string) => T): T {
+    try {
+      return parse(text);
+    } catch (error) {
+      const { message, wanted, found, hint } = error as ModelCacheError;
+      throw new ModelCacheError('setting-invalid', `${source}: ${message}`, {
+        wanted,
+        found,
+        hint,
+        cause: error,
+      });
+    }
+  }
+}
+
+export function parseBoolean(text: string): boolean {
+  if (/^(true|1|yes|on)$/i.test(text)) return true;
+  if (/^(false|0|no|off)$/i.test(text)) return false;
+  throw wrong('not a yes or no', 'true or false', text);
+}
+
+export function oneOf<const T extends string>(...names: readonly T[]): (text: string) => T {
+  return (text) => {
+    const name = names.find((candidate) => candidate === text);
+    if (name === undefined) throw wrong('no such choice', names.join(', '), text);
+    return name;
+  };
+}
+
+export function wrong(message: string, wanted: string, found: string): ModelCacheError {
+  return new ModelCacheError('setting-invalid', message, { wanted, found });
+}
+
+function entries(texts: readonly string[]): readonly string[] {
+  return texts.map((text) => text.trim()).filter((text) => text !== '');
+}

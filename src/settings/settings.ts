@@ -1,0 +1,169 @@
+import { resolve } from 'node:path';
+import type { Owner } from '../cache/owner.ts';
+import type { ModelCacheError } from '../errors.ts';
+import { parseModelSpec, PRESETS, type ModelSpec, type Selection } from '../model/selection.ts';
+import type { CredentialSettings, StaticKeys } from '../store/credentials.ts';
+import type { StoreSettings } from '../store/open-store.ts';
+import { providerOf } from '../store/providers.ts';
+import { parseStoreUrl, type StoreUrl } from '../store/store-url.ts';
+import type { LogSettings } from '../log.ts';
+import { parseAlso, parseDuration, parseEndpoint, parseOwner, parseSpeed, type AlsoFolder } from './parse.ts';
+import { oneOf, parseBoolean, RawSettings, wrong, type Environment, type Flags } from './raw.ts';
+
+/** Everything that a user can say, decided. Durations in milliseconds, sizes in bytes. */
+export interface Settings {
+  /** Undefined: none is configured, or it is turned off. */
+  readonly store: StoreSettings | undefined;
+  readonly storeIsOff: boolean;
+  readonly dirs: readonly string[];
+  readonly selection: Selection;
+  /** What becomes of models that --model does not name. */
+  readonly rest: 'skip';
+  readonly also: readonly AlsoFolder[];
+  readonly reuse: readonly string[];
+  readonly transformersCache: string | undefined;
+  readonly acceptUnverified: boolean;
+  readonly stall: number;
+  /** Bytes a second. */
+  readonly minSpeed: number;
+  readonly timeout: number | undefined;
+  readonly strict: boolean;
+  readonly setup: readonly string[];
+  readonly setupTimeout: number;
+  readonly owner: Owner | undefined;
+  readonly report: string | undefined;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  readonly check: boolean;
+  readonly remote: boolean;
+  readonly format: 'sh' | 'json' | 'docker';
+  readonly log: LogSettings;
+  /** What was wrong with variables, and what was done instead. */
+  readonly problems: readonly ModelCacheError[];
+}
+
+const DEFAULT_DIRS = ['/tmp/models', '/runpod-volume/models'];
+const DEFAULT_STALL = 30_000;
+const DEFAULT_MIN_SPEED = 5e6;
+const DEFAULT_SETUP_TIMEOUT = 15 * 60_000;
+
+/** `lenient`: a server is to be started, so only flags can be wrong enough to stop. Throws `setting-invalid`. */
+export function resolveSettings(flags: Flags, env: Environment, lenient: boolean): Settings {
+  const raw = new RawSettings(flags, env, lenient);
+  raw.noteUnknownVariables();
+  const storeIsOff = !isEnabled(raw);
+  const stall = raw.value('stall', parseDuration) ?? DEFAULT_STALL;
+  const dirs = raw.list('dir', (path) => resolve(path));
+  return {
+    store: storeIsOff ? undefined : storeOf(raw, stall),
+    storeIsOff,
+    dirs: dirs.length === 0 ? DEFAULT_DIRS : dirs,
+    selection: {
+      models: [...presetOf(raw), ...raw.list('models', parseModelSpec)],
+      exclude: raw.list('exclude', (glob) => glob),
+    },
+    also: raw.list('also', parseAlso),
+    reuse: raw.list('reuse', (path) => resolve(path)),
+    transformersCache: raw.text('transformersCache'),
+    acceptUnverified: raw.flag('acceptUnverified'),
+    stall,
+    minSpeed: raw.value('minSpeed', parseSpeed) ?? DEFAULT_MIN_SPEED,
+    timeout: raw.value('timeout', parseDuration) || undefined,
+    strict: raw.flag('strict'),
+    setup: raw.list('setup', (command) => command),
+    setupTimeout: raw.value('setupTimeout', parseDuration) ?? DEFAULT_SETUP_TIMEOUT,
+    owner: raw.value('owner', parseOwner),
+    report: raw.text('report'),
+    dryRun: raw.flag('dryRun'),
+    json: raw.flag('json'),
+    check: raw.flag('check'),
+    remote: raw.flag('remote'),
+    format: raw.value('format', oneOf('sh', 'json', 'docker')) ?? 'sh',
+    rest: raw.value('rest', oneOf('skip')) ?? 'skip',
+    log: logSettings(raw),
+    problems: raw.problems,
+  };
+}
+
+/** Only how to log, and never an error: enough to say what is wrong with everything else. */
+export function resolveLogSettings(flags: Flags, env: Environment): LogSettings {
+  try {
+    return logSettings(new RawSettings(flags, env, true));
+  } catch {
+    return { level: 'info', format: 'text' };
+  }
+}
+
+function logSettings(raw: RawSettings): LogSettings {
+  return {
+    level: raw.value('logLevel', oneOf('debug', 'info', 'warn', 'error', 'silent')) ?? 'info',
+    format: raw.value('logFormat', oneOf('text', 'json')) ?? 'text',
+  };
+}
+
+function isEnabled(raw: RawSettings): boolean {
+  for (const name of ['MODEL_CACHE_ENABLED', 'ENABLE_S3_MODEL_CACHE']) {
+    const text = raw.variable(name);
+    if (text !== undefined) return raw.fromVariable(name, text, parseBoolean) ?? true;
+  }
+  return true;
+}
+
+function storeOf(raw: RawSettings, stall: number): StoreSettings | undefined {
+  const url = raw.value('store', parseStoreUrl) ?? storeOfBucketVariable(raw);
+  if (url === undefined) return undefined;
+  if (url.kind === 'file') return url;
+  const endpoint = raw.value('endpointUrl', parseEndpoint);
+  const awsRegion = raw.variable('AWS_REGION') ?? raw.variable('AWS_DEFAULT_REGION');
+  return {
+    ...url,
+    endpoint,
+    region: raw.text('region') ?? providerOf(endpoint).region ?? 'us-east-1',
+    credentials: credentialsOf(raw, awsRegion ?? 'us-east-1'),
+    caBundle: raw.variable('AWS_CA_BUNDLE'),
+    idleTimeout: stall,
+  };
+}
+
+function storeOfBucketVariable(raw: RawSettings): StoreUrl | undefined {
+  const bucket = raw.variable('S3_BUCKET');
+  return bucket === undefined
+    ? undefined
+    : raw.fromVariable('S3_BUCKET', `s3://${bucket}/models`, parseStoreUrl);
+}
+
+function credentialsOf(raw: RawSettings, stsRegion: string): CredentialSettings {
+  const has = (...names: readonly string[]): boolean =>
+    names.every((name) => raw.variable(name) !== undefined);
+  return {
+    anonymous: raw.flag('noSignRequest'),
+    keys: keysOf(raw, 'MODEL_CACHE_') ?? keysOf(raw, 'AWS_'),
+    profile: raw.variable('AWS_PROFILE'),
+    webIdentity: has('AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_ROLE_ARN'),
+    container: has('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI') || has('AWS_CONTAINER_CREDENTIALS_FULL_URI'),
+    imds: raw.flag('imds'),
+    stsRegion,
+  };
+}
+
+function keysOf(raw: RawSettings, prefix: string): StaticKeys | undefined {
+  const accessKeyId = raw.variable(`${prefix}ACCESS_KEY_ID`);
+  const secretAccessKey = raw.variable(`${prefix}SECRET_ACCESS_KEY`);
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  return {
+    source: `${prefix}ACCESS_KEY_ID`,
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: raw.variable(`${prefix}SESSION_TOKEN`),
+  };
+}
+
+function presetOf(raw: RawSettings): readonly ModelSpec[] {
+  const names = Object.keys(PRESETS);
+  const specs = raw.value('preset', (name) => {
+    const preset = PRESETS[name];
+    if (preset === undefined) throw wrong('no such preset', names.join(', '), name);
+    return preset;
+  });
+  return (specs ?? []).map(parseModelSpec);
+}

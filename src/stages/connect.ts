@@ -1,0 +1,28 @@
+import { ModelCacheError } from '../errors.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
+import type { Patience } from '../transfer/watchdog.ts';
+import type { Context } from './context.ts';
+
+const SPEED_WINDOW_MS = 30_000;
+
+/** Opens the store of the settings. Throws `store-not-configured`, or why it cannot be used. */
+export async function connect({ settings, reporter }: Context): Promise<Store> {
+  if (settings.store === undefined) throw noStore(settings.storeIsOff);
+  const store = await openStore(settings.store);
+  reporter.add({ store: store.url });
+  return store;
+}
+
+export function patienceOf({ settings, startedAt }: Context): Patience {
+  const { stall, minSpeed, timeout } = settings;
+  return { stall, minSpeed, timeout, speedWindow: SPEED_WINDOW_MS, startedAt };
+}
+
+function noStore(isOff: boolean): ModelCacheError {
+  return isOff
+    ? new ModelCacheError('store-not-configured', 'the store is turned off (MODEL_CACHE_ENABLED)')
+    : new ModelCacheError('store-not-configured', 'no store is configured', {
+        hint: 'set MODEL_CACHE_STORE (s3://BUCKET/PREFIX or file:///PATH) or S3_BUCKET',
+      });
+}

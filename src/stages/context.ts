@@ -1,0 +1,21 @@
+import type { StopSignal } from '../handover/signals.ts';
+import type { Log } from '../log.ts';
+import type { Reporter } from '../report.ts';
+import type { Environment } from '../settings/raw.ts';
+import type { Settings } from '../settings/settings.ts';
+
+/** What every stage may use. Nothing here is global: main makes one per run. */
+export interface Context {
+  readonly settings: Settings;
+  /** As the process got it; the server's is made from it. */
+  readonly env: Environment;
+  readonly log: Log;
+  readonly reporter: Reporter;
+  /** `performance.now()` of the process's start. */
+  readonly startedAt: number;
+  /** Aborts when a stop signal came, or when our own code failed where nobody was looking. */
+  readonly stop: AbortSignal;
+  readonly caughtSignal: () => Promise<StopSignal | undefined>;
+  /** Data for stdout, written at once. */
+  readonly print: (text: string) => void;
+}

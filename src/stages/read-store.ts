@@ -1,0 +1,46 @@
+import { explain } from '../errors.ts';
+import type { Catalog } from '../model/catalog.ts';
+import { readCatalog } from '../store/read-catalog.ts';
+import type { Store } from '../store/store.ts';
+import { Progress } from '../transfer/progress.ts';
+import { withPatience, type Patience } from '../transfer/watchdog.ts';
+import { connect } from './connect.ts';
+import type { Context } from './context.ts';
+import { bytes } from './words.ts';
+
+export interface ReadStore {
+  readonly store: Store;
+  readonly catalog: Catalog;
+}
+
+/** Connects and reads what the store holds. */
+export async function readStore(context: Context, patience: Patience): Promise<ReadStore> {
+  const { settings, log, reporter, stop } = context;
+  const store = await connect(context);
+  const progress = new Progress();
+  const { catalog, refused } = await withPatience(patience, progress, stop, (signal) =>
+    progress.whileWaiting(() =>
+      readCatalog(store, {
+        also: settings.also.map(({ tree }) => tree),
+        acceptUnverified: settings.acceptUnverified,
+        signal,
+      }),
+    ),
+  );
+  for (const error of refused) {
+    log.warn('manifest.refused', `left out: ${explain(error)}`);
+    reporter.problem(error);
+  }
+  log.info(
+    'store.ready',
+    `${store.kind === 'S3' ? 'S3 store' : 'store'} ready: ${store.url}, ${contentsOf(catalog)}`,
+  );
+  return { store, catalog };
+}
+
+function contentsOf({ trees }: Catalog): string {
+  const total = trees.flatMap((tree) => tree.files).reduce((sum, { size }) => sum + size, 0);
+  return trees.length === 0
+    ? 'empty'
+    : `${trees.length === 1 ? '1 model' : `${trees.length} models`}, ${bytes(total)}`;
+}

@@ -1,0 +1,113 @@
+import { clearLeftovers } from '../cache/staging.ts';
+import { ownerFor } from '../cache/owner.ts';
+import { proveFiles } from '../cache/prove.ts';
+import { Publisher } from '../cache/publish.ts';
+import { linkLegacyRepos, linkReused } from '../cache/reuse.ts';
+import { scanCache } from '../cache/scan.ts';
+import { State } from '../cache/state.ts';
+import { explain } from '../errors.ts';
+import { cachesBefore } from '../handover/environment.ts';
+import type { DirCandidate } from '../model/budget.ts';
+import type { Catalog } from '../model/catalog.ts';
+import type { Inventory } from '../model/inventory.ts';
+import { filesToProve, planRestore, type RestorePlan } from '../model/plan.ts';
+import type { Progress } from '../transfer/progress.ts';
+import { executeRestore, type Failure } from '../transfer/restore.ts';
+import type { Context } from './context.ts';
+import { withProgressLines } from './progress-lines.ts';
+import type { ReadStore } from './read-store.ts';
+import { bytes, files, seconds, speed, syncName } from './words.ts';
+
+/** A cache dir that can be worked in, and what other caches gave it. */
+export interface PreparedDir {
+  readonly dir: string;
+  readonly freeBytes: number;
+  readonly publisher: Publisher;
+  readonly state: State;
+  /** Caches that blobs of the dir may link to. */
+  readonly reuse: readonly string[];
+}
+
+/** What a restore came to. */
+export interface Outcome {
+  readonly plan: RestorePlan;
+  readonly failures: readonly Failure[];
+}
+
+/** Makes a dir ready: leftovers of killed runs go, other caches are linked. Nothing is fetched. */
+export async function prepareDir(
+  { settings, env, log }: Context,
+  { dir, freeBytes }: DirCandidate,
+): Promise<PreparedDir> {
+  const publisher = new Publisher(dir, ownerFor(dir, settings.owner));
+  const before = cachesBefore(dir, env, settings.reuse);
+  await clearLeftovers(dir, Date.now());
+  linkLegacyRepos(dir, publisher);
+  for (const path of linkReused(dir, before, publisher))
+    log.info('cache.reused', `models in ${path} are linked into ${dir}`);
+  return { dir, freeBytes, publisher, state: State.load(dir), reuse: [...before.hubs, ...before.torchHomes] };
+}
+
+/** Looks at the disk, proves what the catalog knows of it, and decides. */
+export async function planFor(
+  context: Context,
+  { dir, freeBytes, state, reuse }: Pick<PreparedDir, 'dir' | 'freeBytes' | 'state' | 'reuse'>,
+  catalog: Catalog,
+  signal: AbortSignal,
+): Promise<RestorePlan> {
+  const { settings, reporter } = context;
+  const found = await reporter.phase('inventory', () =>
+    scanCache(dir, { also: settings.also.map(({ tree }) => tree), state, reuse }),
+  );
+  const inventory = await reporter.phase('proof', () => proveFor(catalog, found, state, signal));
+  return planRestore(catalog, inventory, settings.selection, { freeBytes });
+}
+
+/** Carries the plan out. Throws when the store fails or time is up; what was published by then stays. */
+export async function restore(
+  context: Context,
+  { store }: ReadStore,
+  prepared: PreparedDir,
+  plan: RestorePlan,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Outcome> {
+  const { log, reporter } = context;
+  const failures: Failure[] = [];
+  const start = performance.now();
+  log.info(
+    'restore.started',
+    `Starting ${syncName(store.kind)} from ${store.url} to ${plan.dir}: ${files(plan.fetch.files)}, ${bytes(plan.fetch.bytes)} to fetch, ${files(plan.present.files)} here already`,
+  );
+  await reporter.phase('transfer', () =>
+    withProgressLines(log, 'restore.progress', syncName(store.kind), progress, () =>
+      executeRestore(plan, {
+        store,
+        publisher: prepared.publisher,
+        state: prepared.state,
+        progress,
+        signal,
+        onFailure: (failure) => {
+          failures.push(failure);
+          log.warn('restore.item', `left out: ${explain(failure.error)}`);
+        },
+      }),
+    ),
+  );
+  const elapsed = performance.now() - start;
+  log.debug(
+    'restore.completed',
+    `transfer: ${bytes(progress.bytesDone)} in ${seconds(elapsed)}, ${speed(progress.bytesDone, elapsed)}`,
+  );
+  return { plan, failures };
+}
+
+async function proveFor(
+  catalog: Catalog,
+  inventory: Inventory,
+  state: State,
+  signal: AbortSignal,
+): Promise<Inventory> {
+  const proof = await proveFiles(inventory, filesToProve(catalog, inventory), state, signal);
+  return proof.inventory;
+}

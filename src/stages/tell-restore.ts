@@ -1,0 +1,119 @@
+import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
+import type { RestorePlan } from '../model/plan.ts';
+import { itemFailure, type Report } from '../report.ts';
+import type { Store } from '../store/store.ts';
+import type { Context } from './context.ts';
+import type { Outcome } from './restore-cache.ts';
+import { bytes, files, seconds, serverName, speed, syncName } from './words.ts';
+
+/** How a restore ended, for the exit code and `--strict`. */
+export interface Restored {
+  readonly dir: string;
+  /** Everything that was asked for is here. */
+  readonly isWhole: boolean;
+  readonly code: Report['code'];
+}
+
+type RestoreReport = NonNullable<Report['restore']>;
+
+/** The plan was carried out; single files may have been left out. `elapsed` in milliseconds. */
+export function tellRestored(
+  { log, reporter }: Context,
+  store: Store,
+  { plan, failures }: Outcome,
+  elapsed: number,
+  server: readonly string[],
+): Restored {
+  const isWhole = failures.length === 0 && plan.unmatched.length === 0;
+  reporter.add({
+    restore: {
+      ...planReport(plan, isWhole ? 'completed' : 'incomplete'),
+      failures: failures.map(itemFailure),
+    },
+  });
+  if (failures.length > 0) {
+    const lost = `${failures.length} of ${files(plan.fetch.files)} could not be restored`;
+    const message = `${syncName(store.kind)} failed: ${lost}; ${serverName(server)} will download to ${plan.dir}`;
+    log.warn('restore.failed', message);
+    return { dir: plan.dir, isWhole, code: 'restore-incomplete' };
+  }
+  const { fetch, present } = plan;
+  const moved =
+    fetch.files === 0
+      ? 'nothing to fetch'
+      : `${files(fetch.files)}, ${bytes(fetch.bytes)} in ${seconds(elapsed)} (${speed(fetch.bytes, elapsed)})`;
+  log.info(
+    'restore.completed',
+    `${syncName(store.kind)} completed - models cached in ${plan.dir}: ${moved}, ${files(present.files)} here already`,
+  );
+  return { dir: plan.dir, isWhole, code: isWhole ? 'ok' : 'model-not-found' };
+}
+
+/** A `--model` that nothing in the bucket answers to: most likely a slip of the pen, or not uploaded yet. */
+export function tellUnmatched({ log, reporter }: Context, store: Store, plan: RestorePlan): void {
+  for (const spec of plan.unmatched) {
+    const message = `nothing in ${store.url} answers to --model ${spec}`;
+    const error = new ModelCacheError('model-not-found', message, {
+      hint: 'the server will download it, if it needs it',
+    });
+    log.warn('restore.unmatched', explain(error));
+    reporter.problem(error);
+  }
+}
+
+export function tellEmpty(
+  { log, reporter }: Context,
+  store: Store,
+  dir: string,
+  server: readonly string[],
+): Restored {
+  const next = `${serverName(server)} will download to ${dir}; \`model-cache upload\` then puts it into ${store.url}`;
+  log.warn('restore.empty', `Nothing in the bucket yet: ${next}`);
+  reporter.add({ restore: emptyReport('empty') });
+  return { dir, isWhole: false, code: 'bucket-empty' };
+}
+
+/** Whatever ended a restore: one line says why, and the server downloads what is not here. */
+export function tellFailed(
+  { settings, stop, log, reporter }: Context,
+  dir: string,
+  error: unknown,
+  server: readonly string[],
+): Restored {
+  const { code } = toModelCacheError(error);
+  if (settings.storeIsOff) {
+    log.info('store.missing', explain(error));
+    reporter.add({ restore: emptyReport('skipped') });
+    return { dir, isWhole: true, code: 'ok' };
+  }
+  reporter.add({ restore: emptyReport('failed') });
+  if (code === 'interrupted' && stop.aborted) {
+    log.info('interrupted', explain(error));
+    return { dir, isWhole: false, code };
+  }
+  const kind = settings.store?.kind === 'file' ? 'store' : 'S3';
+  const next = `${serverName(server)} will download to ${dir}`;
+  log.warn('restore.failed', `${syncName(kind)} failed: ${explain(error)}; ${next}`);
+  if (code === 'internal' && error instanceof Error) log.debug('restore.failed', String(error.stack));
+  reporter.problem(error);
+  return { dir, isWhole: false, code };
+}
+
+/** What a plan says of itself, before or after it was carried out. */
+export function planReport(plan: RestorePlan, status: RestoreReport['status']): RestoreReport {
+  const reasons: Record<string, number> = {};
+  for (const { reason } of plan.items) reasons[reason] = (reasons[reason] ?? 0) + 1;
+  return {
+    status,
+    fetched: plan.fetch,
+    present: plan.present,
+    reasons,
+    bytesShort: plan.bytesShort,
+    failures: [],
+  };
+}
+
+function emptyReport(status: RestoreReport['status']): RestoreReport {
+  const none = { files: 0, bytes: 0 };
+  return { status, fetched: none, present: none, reasons: {}, bytesShort: 0, failures: [] };
+}

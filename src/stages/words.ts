@@ -1,0 +1,28 @@
+import prettyBytes from 'pretty-bytes';
+import type { Store } from '../store/store.ts';
+
+/** Phrases that people grep for begin with the store's kind; a folder is no S3. */
+export function syncName(kind: Store['kind']): string {
+  return `${kind} model sync`;
+}
+
+export function bytes(count: number): string {
+  return prettyBytes(count, { maximumFractionDigits: 2 });
+}
+
+export function files(count: number): string {
+  return count === 1 ? '1 file' : `${count} files`;
+}
+
+export function speed(count: number, milliseconds: number): string {
+  return `${(count / 1e6 / Math.max(milliseconds / 1000, 0.001)).toFixed(1)} MB/s`;
+}
+
+export function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** What will download models that are not here: F5-TTS when the command shows it. */
+export function serverName(command: readonly string[]): string {
+  return command.some((word) => /f5[-_]?tts/i.test(word)) ? 'F5-TTS' : 'the server';
+}
