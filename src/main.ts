@@ -1,3 +1,5 @@
+// oxlint-disable-next-line import/no-unassigned-import -- it must come before anything that looks at a stream
+import './handover/untouched-streams.ts';
 import { SignalWatch } from './handover/signals.ts';
 
 // Before anything else is loaded: a stop signal must find its handler.

@@ -139,13 +139,21 @@ function byStatusOrNetwork(
   context: RequestContext,
 ): Explanation {
   const { endpoint, bucket, key } = context;
-  if (NETWORK.has(name) || status === undefined) {
+  const at = endpoint ?? 'AWS S3';
+  const detail = fault.message === undefined || fault.message === '' ? '' : `: ${fault.message}`;
+  if (NETWORK.has(name)) {
+    const message = `cannot reach ${at}: ${name}${detail}`;
+    return { code: 'store-unreachable', message, hint: 'check the endpoint and the network' };
+  }
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|EPROTO|ERR_TLS|ERR_SSL/.test(name)) {
+    const message = `no trusted connection to ${at}: ${name}${detail}`;
     return {
       code: 'store-unreachable',
-      message: `cannot reach ${endpoint ?? 'AWS S3'}: ${name}${fault.message === undefined || fault.message === '' ? '' : `: ${fault.message}`}`,
-      hint: 'check the endpoint and the network',
+      message,
+      hint: 'if the certificate is of an authority of your own, name its file in AWS_CA_BUNDLE',
     };
   }
+  if (status === undefined) return { code: 'store-failed', message: `${at}: ${name}${detail}` };
   if (status === 301 || status === 307) return regionExplanation(said, fault, context.region);
   if (status === 403 || status === 401)
     return {

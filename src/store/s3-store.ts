@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   GetObjectCommand,
   HeadObjectCommand,
@@ -142,7 +142,11 @@ export class S3Store implements Store {
   ): Promise<void> {
     const upload = new Upload({
       client: abortingWith(this.#client, signal),
-      params: { Bucket: this.#settings.bucket, Key: this.#keyOf(key), Body: chunks as unknown as Readable },
+      params: {
+        Bucket: this.#settings.bucket,
+        Key: this.#keyOf(key),
+        Body: Readable.from(chunks, { highWaterMark: 1 }),
+      },
       queueSize: PARTS_IN_FLIGHT,
       partSize,
       leavePartsOnError: false,

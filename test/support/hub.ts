@@ -264,7 +264,10 @@ function ranged(answer: Answer, range: string | undefined): Answer {
 
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((done) => {
-    response.once('drain', done);
-    response.once('close', done);
+    const settle = (): void => {
+      response.off('drain', settle).off('close', settle);
+      done();
+    };
+    response.once('drain', settle).once('close', settle);
   });
 }
