@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { isCommit, isSha256, type Digests } from '../model/digest.ts';
@@ -94,6 +94,7 @@ export class State {
         Array.from(this.#agreedRefs, ([tree, refs]) => [tree, Object.fromEntries(refs)]),
       ),
     };
+    mkdirSync(layout.folder(dir), { recursive: true });
     const temporary = `${layout.state(dir)}.${randomUUID()}`;
     writeFileSync(temporary, JSON.stringify(value), { mode: 0o600, flag: 'wx' });
     renameSync(temporary, layout.state(dir));

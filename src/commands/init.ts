@@ -4,7 +4,7 @@ import { State } from '../cache/state.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { becomeServer } from '../handover/become.ts';
 import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
-import { findProgram } from '../handover/program.ts';
+import { findProgram, type Program } from '../handover/program.ts';
 import { runSetup } from '../handover/setup.ts';
 import { exitCodeOf, type SignalWatch } from '../handover/signals.ts';
 import type { DirCandidate } from '../model/budget.ts';
@@ -15,6 +15,7 @@ import type { Context } from '../stages/context.ts';
 import { describePlan } from '../stages/describe-plan.ts';
 import { finish } from '../stages/finish.ts';
 import { readStore, type ReadStore } from '../stages/read-store.ts';
+import { remember } from '../stages/remember.ts';
 import { planFor, prepareDir, restore, type PreparedDir } from '../stages/restore-cache.ts';
 import {
   planReport,
@@ -105,7 +106,7 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
     return tellFailed(context, dir, error, server);
   } finally {
     if (isRead(read)) read.store.close();
-    if (prepared !== undefined) rememberProofs(context, prepared);
+    if (prepared !== undefined) remember(context, prepared.dir, prepared.state);
   }
 }
 
@@ -164,21 +165,28 @@ async function startServer(
   code: string,
   watch: SignalWatch,
 ): Promise<number> {
-  const { env, log, reporter } = context;
+  const { log, reporter } = context;
+  const env = { ...context.env, ...variables };
+  const program = programOrError(server, env['PATH']);
+  if (program instanceof ModelCacheError) {
+    log.error('server.failed', explain(program));
+    const exitCode = program.code === 'server-not-found' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+    return finish(context, exitCode, program.code);
+  }
+  reporter.add({ server: { program: program.path } });
+  log.info('server.exec', `Starting server: ${server.join(' ')}`);
+  finish(context, undefined, code);
+  return becomeServer(program, env, watch);
+}
+
+/** Only what the server itself is wrong with stops it; a check of ours that fails leaves the decision to the kernel. */
+function programOrError(server: readonly string[], path: string | undefined): Program | ModelCacheError {
   try {
-    const program = findProgram(server, env['PATH']);
-    reporter.add({ server: { program: program.path } });
-    log.info('server.exec', `Starting server: ${server.join(' ')}`);
-    finish(context, undefined, code);
-    return await becomeServer(program, { ...env, ...variables }, watch);
+    return findProgram(server, path);
   } catch (error) {
     const reason = toModelCacheError(error);
-    log.error('server.failed', explain(reason));
-    return finish(
-      context,
-      reason.code === 'server-not-found' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE,
-      reason.code,
-    );
+    const isTheServers = reason.code === 'server-not-found' || reason.code === 'server-not-executable';
+    return isTheServers ? reason : { path: '/bin/sh', argv: ['sh', '-c', 'exec "$0" "$@"', ...server] };
   }
 }
 
@@ -187,14 +195,6 @@ function refuseWithoutSpace(bytesShort: number, dir: string): void {
   throw new ModelCacheError('disk-full', `${dir} lacks ${bytes(bytesShort)}; nothing was restored`, {
     hint: 'name a larger disk with --dir, or fewer models with --model',
   });
-}
-
-function rememberProofs({ log }: Context, { state, dir }: PreparedDir): void {
-  try {
-    state.save(dir);
-  } catch (error) {
-    log.debug('report', `what was proved is not remembered: ${explain(error)}`);
-  }
 }
 
 function isRead(read: ReadStore | ModelCacheError | undefined): read is ReadStore {

@@ -7,6 +7,7 @@ import { itemFailure, type Report } from '../report.ts';
 import { connect, patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
+import { remember } from '../stages/remember.ts';
 import { withProgressLines } from '../stages/progress-lines.ts';
 import { executeUpload, planUploadOf, readBucket, type FileFailure } from '../stages/upload-cache.ts';
 import { bytes, files, seconds, speed } from '../stages/words.ts';
@@ -28,7 +29,7 @@ export async function upload(context: Context): Promise<number> {
     );
   } finally {
     store.close();
-    if (!context.settings.dryRun) rememberIn(context, dir, state);
+    if (!context.settings.dryRun) remember(context, dir, state);
   }
 }
 
@@ -120,14 +121,6 @@ function requireDir({ settings, reporter }: Context): string {
   }
   reporter.add({ dir });
   return dir;
-}
-
-function rememberIn({ log }: Context, dir: string, state: State): void {
-  try {
-    state.save(dir);
-  } catch (error) {
-    log.debug('report', `what was proved is not remembered: ${explain(error)}`);
-  }
 }
 
 function corruptOf({ corrupt }: UploadPlan): readonly FileFailure[] {

@@ -16,6 +16,7 @@ import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
 import { readStore } from '../stages/read-store.ts';
+import { remember } from '../stages/remember.ts';
 import { bytes, files } from '../stages/words.ts';
 import type { Store } from '../store/store.ts';
 
@@ -48,7 +49,8 @@ export async function verify(context: Context): Promise<number> {
     : finish(context, 1, failures[0]?.error.code ?? 'internal');
 }
 
-async function verifyCache({ settings, env, reporter, stop }: Context): Promise<Checked> {
+async function verifyCache(context: Context): Promise<Checked> {
+  const { settings, env, reporter, stop } = context;
   const dir = existingDir(settings.dirs);
   if (dir === undefined) {
     throw new ModelCacheError(
@@ -76,7 +78,7 @@ async function verifyCache({ settings, env, reporter, stop }: Context): Promise<
       if (error !== undefined) failures.push({ tree: tree.tree, path: file.path, error });
     }
   }
-  state.save(dir);
+  remember(context, dir, state);
   return {
     count: { files: checked.length, bytes: checked.reduce((sum, { file }) => sum + file.size, 0) },
     failures,

@@ -69,6 +69,8 @@ function explanationFor(
       return { code: 'object-missing', message: `${url} has no object ${key ?? ''}`.trim() };
     case 'PreconditionFailed':
       return { code: 'object-changed', message: `${key ?? url} was replaced while it was read` };
+    case 'InvalidRange':
+      return { code: 'object-size-differs', message: `the object ${key ?? url} ends before it should` };
     case 'NoSuchBucket':
       return {
         code: 'store-bucket-missing',

@@ -13,6 +13,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { ModelCacheError } from '../errors.ts';
+import type { ByteRange } from '../model/parts.ts';
 import { explainS3Error, missingCredentials, type RequestContext } from './s3-errors.ts';
 import { providerOf } from './providers.ts';
 import { resolveCredentials, type CredentialSettings } from './credentials.ts';
@@ -97,7 +98,7 @@ export class S3Store implements Store {
     );
     const body = answer.Body as Readable;
     try {
-      const objectSize = objectSizeOf(answer.ContentRange, answer.ContentLength, range);
+      const objectSize = objectSizeOf(key, answer.ContentRange, answer.ContentLength, range);
       const length = range === undefined ? objectSize : range.end - range.start;
       return { etag: answer.ETag ?? '', objectSize, chunks: this.#chunks(key, body, length, signal) };
     } catch (error) {
@@ -298,25 +299,34 @@ function within(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } 
 
 /** Throws when the store answered with other bytes than those that were asked for. */
 function objectSizeOf(
+  key: string,
   contentRange: string | undefined,
   contentLength: number | undefined,
-  range: GetOptions['range'],
+  range: ByteRange | undefined,
 ): number {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '');
   if (match === null) {
     const size = contentLength ?? 0;
     if (range === undefined || (range.start === 0 && range.end === size)) return size;
-    throw rangeRefused(range, contentRange ?? `all ${size} bytes`);
+    throw otherRange(range, contentRange ?? `all ${size} bytes`);
   }
   const [start, last, size] = match.slice(1).map(Number) as [number, number, number];
-  if (range === undefined || start !== range.start || last !== range.end - 1)
-    throw rangeRefused(range, contentRange ?? '');
+  if (range === undefined || start !== range.start) throw otherRange(range, contentRange ?? '');
+  if (range.end > size) throw endsEarly(key, range, size);
+  if (last !== range.end - 1) throw otherRange(range, contentRange ?? '');
   return size;
 }
 
-function rangeRefused(range: GetOptions['range'], found: string): ModelCacheError {
+function otherRange(range: ByteRange | undefined, found: string): ModelCacheError {
   const wanted = range === undefined ? 'the whole object' : `bytes ${range.start}-${range.end - 1}`;
   return new ModelCacheError('store-failed', 'the store answered with another range', { wanted, found });
+}
+
+function endsEarly(key: string, range: ByteRange, size: number): ModelCacheError {
+  return new ModelCacheError('object-size-differs', `the object ${key} ends before it should`, {
+    wanted: `at least ${range.end} bytes`,
+    found: `${size} bytes`,
+  });
 }
 
 function asError(reason: unknown): Error {
