@@ -15,6 +15,9 @@ import type { Store } from '../store/store.ts';
 import { Progress } from '../transfer/progress.ts';
 import { withPatience } from '../transfer/watchdog.ts';
 
+/** For taking back the parts of an upload that was stopped, within what a container runtime leaves after SIGTERM. */
+const GRACE_MS = 8000;
+
 /** Puts into the bucket what it lacks of the dir. Safe beside a live server and other uploads: nothing is ever modified. */
 export async function upload(context: Context): Promise<number> {
   const dir = requireDir(context);
@@ -22,7 +25,7 @@ export async function upload(context: Context): Promise<number> {
   const state = State.load(dir);
   const progress = new Progress();
   // Any speed is better than not uploading; only a store that says nothing at all is given up.
-  const patience = { ...patienceOf(context), minSpeed: 0, timeout: undefined };
+  const patience = { ...patienceOf(context), minSpeed: 0, timeout: undefined, grace: GRACE_MS };
   try {
     return await withPatience(patience, progress, context.stop, (signal) =>
       uploadTo(context, dir, store, state, progress, signal),

@@ -5,6 +5,8 @@ import type { Patience } from '../transfer/watchdog.ts';
 import type { Context } from './context.ts';
 
 const SPEED_WINDOW_MS = 30_000;
+/** The server waits for a restore that was stopped: only partial files are removed. */
+const GRACE_MS = 500;
 
 /** Opens the store of the settings. Throws `store-not-configured`, or why it cannot be used. */
 export async function connect({ settings, reporter }: Context): Promise<Store> {
@@ -16,7 +18,7 @@ export async function connect({ settings, reporter }: Context): Promise<Store> {
 
 export function patienceOf({ settings, startedAt }: Context): Patience {
   const { stall, minSpeed, timeout } = settings;
-  return { stall, minSpeed, timeout, speedWindow: SPEED_WINDOW_MS, startedAt };
+  return { stall, minSpeed, timeout, speedWindow: SPEED_WINDOW_MS, startedAt, grace: GRACE_MS };
 }
 
 function noStore(isOff: boolean): ModelCacheError {

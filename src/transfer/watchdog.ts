@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError } from '../errors.ts';
 import type { Progress } from './progress.ts';
 
@@ -11,13 +12,15 @@ export interface Patience {
   readonly timeout: number | undefined;
   /** `performance.now()` of the process's start. */
   readonly startedAt: number;
+  /** How long what was stopped may take to clean up after itself. */
+  readonly grace: number;
 }
 
 const LOOK_EVERY_MS = 200;
 
 /**
  * Runs `work` with a signal that aborts when the store keeps it waiting too long, or when `outer` aborts. The reason
- * of the abort is the error to show. `work` is not waited for once its time is over.
+ * of the abort is the error to show. What was stopped gets `grace` to clean up, and is then left behind.
  */
 export async function withPatience<T>(
   patience: Patience,
@@ -34,18 +37,24 @@ export async function withPatience<T>(
     if (reason !== undefined) giveUp(reason);
   }, LOOK_EVERY_MS);
   outer.addEventListener('abort', onOuter, { once: true });
-  const aborted = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error), {
-      once: true,
-    });
-  });
+  const aborted = once(controller.signal);
   try {
     outer.throwIfAborted();
-    return await Promise.race([work(controller.signal), aborted]);
+    const working = work(controller.signal);
+    await Promise.race([working.catch(() => undefined), aborted]);
+    if (!controller.signal.aborted) return await working;
+    await Promise.race([working.catch(() => undefined), sleep(patience.grace)]);
+    throw controller.signal.reason;
   } finally {
     clearInterval(timer);
     outer.removeEventListener('abort', onOuter);
   }
+}
+
+function once(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function reasonToStop(

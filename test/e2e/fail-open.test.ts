@@ -101,7 +101,7 @@ describe('whatever is wrong, the server runs, its variables are set, and one WAR
 
   for (const plant of ['statfsSync', 'lstatSync', 'renameSync', 'mkdirSync', 'symlinkSync'] as const) {
     test(`an exception planted in ${plant}`, async (context) => {
-      const { dir, env, scratch } = await filledBucket(context, minio);
+      const { env, scratch } = await filledBucket(context, minio);
       const planted = join(scratch, 'plant.mjs');
       put(
         planted,

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { sha256, startHub } from '../support/hub.ts';
+import { startMinio, type Minio } from '../support/minio.ts';
+import { finished, modelCache, scratchDir, startModelCache } from '../support/program.ts';
+import { runPython } from '../support/python.ts';
+import { startRecorder } from '../support/recorder.ts';
+import { makeRepo, put } from '../support/tree.ts';
+
+const COMMIT = 'c1'.repeat(20);
+const README_COMMIT = 'c2'.repeat(20);
+const REPO = 'hub/models--org--model';
+
+describe('upload', () => {
+  let minio: Minio;
+  before(async () => {
+    minio = await startMinio();
+  });
+  after(() => minio.stop());
+
+  test('a second run makes one listing and sends nothing', async (context) => {
+    const { env } = await prepared(context, minio);
+    const recorder = await startRecorder(minio.endpoint);
+    const through = { ...env, AWS_ENDPOINT_URL: recorder.endpoint };
+    assert.equal((await modelCache(['upload'], { env: through })).code, 0);
+    recorder.requests.length = 0;
+    const second = await modelCache(['upload', '--json'], { env: through });
+    await recorder.stop();
+    assert.equal(second.code, 0, second.stderr);
+    assert.match(second.stderr, /Nothing to upload: s3:.* holds all of/);
+    const listings = recorder.requests.filter((request) => request.includes('list-type=2'));
+    assert.equal(listings.length, 1, recorder.requests.join('\n'));
+    assert.deepEqual(
+      recorder.requests.filter((request) => !request.startsWith('GET ')),
+      [],
+    );
+    const report = JSON.parse(second.stdout) as { upload: { status: string; sent: { files: number } } };
+    assert.equal(report.upload.status, 'nothing-to-do');
+    assert.equal(report.upload.sent.files, 0);
+  });
+
+  test('the manifest is written last, after everything that it names', async (context) => {
+    const { env } = await prepared(context, minio);
+    const recorder = await startRecorder(minio.endpoint);
+    await modelCache(['upload'], { env: { ...env, AWS_ENDPOINT_URL: recorder.endpoint } });
+    await recorder.stop();
+    const puts = recorder.requests.filter((request) => request.startsWith('PUT '));
+    assert.match(puts[0] ?? '', /format\.json/);
+    assert.match(puts.at(-1) ?? '', /manifests\/hub%252Fmodels--org--model\/[0-9a-f]{64}\.json/);
+  });
+
+  test('--dry-run says what it would send, and sends nothing', async (context) => {
+    const { env, bucket } = await prepared(context, minio);
+    const result = await modelCache(['upload', '--dry-run'], { env });
+    assert.equal(result.code, 0);
+    assert.match(result.stdout, /missing\s+300 kB\s+hub\/models--org--model\/blobs\//);
+    assert.equal((await minio.objects(bucket)).size, 0);
+  });
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} in the middle of a large blob takes its parts back, and a later run sends it`, async (context) => {
+      const { dir, env, bucket } = await prepared(context, minio);
+      const large = randomBytes(160 * 1024 * 1024);
+      makeRepo(join(dir, 'hub'), 'org/large', COMMIT, { 'model.bin': { content: large } });
+      const child = startModelCache(['upload'], { env });
+      await partsArrive(minio, bucket);
+      child.kill(signal);
+      const result = await finished(child);
+      assert.equal(result.code, signal === 'SIGTERM' ? 143 : 130, result.stderr);
+      assert.deepEqual(await openUploads(minio, bucket), []);
+      assert.equal((await modelCache(['upload'], { env })).code, 0);
+      const key = `models/hub/models--org--large/blobs/${sha256(large)}`;
+      assert.ok((await minio.read(bucket, key)).equals(large));
+    });
+  }
+
+  test('beside a live download by the real library: what is finished goes up, and a restore of it is whole', async (context) => {
+    const { dir, env } = await prepared(context, minio);
+    const hub = await startHub();
+    const weights = randomBytes(8 * 1024 * 1024);
+    hub.addCommit('org/slow', COMMIT, {
+      'config.yaml': { content: Buffer.from('a: 1\n') },
+      'model.bin': { content: weights, lfs: true },
+    });
+    hub.throttle(4 * 1024 * 1024);
+    const hubEnv = { HF_ENDPOINT: hub.endpoint, HF_HOME: dir, HF_HUB_CACHE: join(dir, 'hub') };
+    const downloading = runPython('hub-2', 'download.py', ['org/slow:config.yaml', 'org/slow:model.bin'], {
+      env: hubEnv,
+    });
+    await sleep(1000);
+    const during = await modelCache(['upload'], { env });
+    assert.equal(during.code, 0, during.stderr);
+    assert.equal((await downloading).code, 0);
+    await hub.stop();
+    const other = { ...env, MODEL_CACHE_DIR: join(await scratchDir(context), 'models') };
+    assert.equal((await modelCache(['init', '--strict'], { env: other })).code, 0);
+    assert.equal((await modelCache(['verify'], { env: other })).code, 0);
+    assert.equal((await modelCache(['upload'], { env })).code, 0);
+    assert.equal((await modelCache(['init', '--strict'], { env: other })).code, 0);
+    const restored = join(other.MODEL_CACHE_DIR, 'hub/models--org--slow/snapshots', COMMIT, 'model.bin');
+    assert.ok(readFileSync(restored).equals(weights));
+  });
+
+  test('a README edit on the Hub and a kill: the ref keeps the commit that has the weights', async (context) => {
+    const { dir, env } = await prepared(context, minio);
+    assert.equal((await modelCache(['upload'], { env })).code, 0);
+    // The server asked the Hub, which has moved on, and was killed before it linked the weights again.
+    makeRepo(join(dir, 'hub'), 'org/model', README_COMMIT, {
+      'README.md': { content: Buffer.from('new'), lfs: false },
+    });
+    assert.equal((await modelCache(['upload'], { env })).code, 0);
+    rmSync(dir, { recursive: true });
+    assert.equal((await modelCache(['init'], { env })).code, 0);
+    assert.equal(readFileSync(join(dir, REPO, 'refs/main'), 'utf8'), COMMIT);
+    assert.equal(readFileSync(join(dir, REPO, 'snapshots', COMMIT, 'model.bin')).length, 300_000);
+    assert.equal(readFileSync(join(dir, REPO, 'snapshots', README_COMMIT, 'README.md'), 'utf8'), 'new');
+  });
+
+  test("a pod that has not moved a ref does not move the bucket's ref back", async (context) => {
+    const { dir, env } = await prepared(context, minio);
+    assert.equal((await modelCache(['upload'], { env })).code, 0);
+    const stale = { ...env, MODEL_CACHE_DIR: join(await scratchDir(context), 'models') };
+    assert.equal((await modelCache(['init'], { env: stale })).code, 0);
+    const newWeights = randomBytes(1000);
+    makeRepo(join(dir, 'hub'), 'org/model', README_COMMIT, {
+      'model.bin': { content: newWeights },
+      'config.json': { content: Buffer.from('{}'), lfs: false },
+    });
+    assert.equal((await modelCache(['upload'], { env })).code, 0);
+    put(join(stale.MODEL_CACHE_DIR, 'torch/hub/checkpoints/new.th'), 'something to upload');
+    assert.equal((await modelCache(['upload'], { env: stale })).code, 0);
+    rmSync(dir, { recursive: true });
+    const last = await modelCache(['init'], { env });
+    assert.equal(readFileSync(join(dir, REPO, 'refs/main'), 'utf8'), README_COMMIT, last.stderr);
+    assert.ok(readFileSync(join(dir, REPO, 'snapshots', README_COMMIT, 'model.bin')).equals(newWeights));
+  });
+
+  test('two uploads at once leave two true manifests, which the next upload merges', async (context) => {
+    const { dir, env, bucket } = await prepared(context, minio);
+    const otherDir = join(await scratchDir(context), 'models');
+    makeRepo(
+      join(otherDir, 'hub'),
+      'org/model',
+      README_COMMIT,
+      { 'other.bin': { content: randomBytes(1000) } },
+      'dev',
+    );
+    const results = await Promise.all([
+      modelCache(['upload'], { env }),
+      modelCache(['upload'], { env: { ...env, MODEL_CACHE_DIR: otherDir } }),
+    ]);
+    assert.deepEqual(
+      results.map(({ code }) => code),
+      [0, 0],
+    );
+    rmSync(dir, { recursive: true });
+    assert.equal((await modelCache(['init', '--strict'], { env })).code, 0);
+    assert.equal(readFileSync(join(dir, REPO, 'refs/dev'), 'utf8'), README_COMMIT);
+    assert.equal(readFileSync(join(dir, REPO, 'refs/main'), 'utf8'), COMMIT);
+    assert.equal((await modelCache(['upload'], { env })).code, 0);
+    const status = await modelCache(['status', '--check'], { env });
+    assert.equal(status.code, 0, status.stdout);
+    assert.ok((await minio.objects(bucket)).size > 0);
+  });
+
+  test('without a cache or a store it says so, and what to do', async (context) => {
+    const scratch = await scratchDir(context);
+    const noDir = await modelCache(['upload'], {
+      env: { ...minio.env('any'), MODEL_CACHE_DIR: join(scratch, 'none') },
+    });
+    assert.equal(noDir.code, 1);
+    assert.match(noDir.stderr, /there is no cache to upload: none of .* exists; name it with --dir/);
+    const noStore = await modelCache(['upload'], { env: { MODEL_CACHE_DIR: scratch } });
+    assert.equal(noStore.code, 1);
+    assert.match(noStore.stderr, /no store is configured; set MODEL_CACHE_STORE/);
+  });
+});
+
+async function prepared(
+  context: Parameters<typeof scratchDir>[0],
+  minio: Minio,
+): Promise<{ dir: string; bucket: string; env: Record<string, string> & { MODEL_CACHE_DIR: string } }> {
+  const dir = join(await scratchDir(context), 'models');
+  const bucket = await minio.createBucket();
+  makeRepo(join(dir, 'hub'), 'org/model', COMMIT, {
+    'model.bin': { content: randomBytes(300_000) },
+    'config.json': { content: Buffer.from('{}'), lfs: false },
+  });
+  return { dir, bucket, env: { ...minio.env(bucket), MODEL_CACHE_DIR: dir } };
+}
+
+async function partsArrive(minio: Minio, bucket: string): Promise<void> {
+  for (let waited = 0; waited < 10_000; waited += 10) {
+    const objects = await minio.objects(bucket);
+    if ([...objects.keys()].some((key) => key.endsWith('format.json'))) return sleep(60);
+    await sleep(10);
+  }
+  throw new Error('wanted the upload to begin, found nothing in the bucket after 10 s');
+}
+
+async function openUploads(minio: Minio, bucket: string): Promise<readonly unknown[]> {
+  const keys = await minio.client().send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  return keys.Uploads ?? [];
+}
