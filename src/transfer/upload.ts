@@ -32,7 +32,7 @@ export interface UploadTools {
   readonly onFailure: (failure: UploadFailure) => void;
 }
 
-const BLOCK = 1024 * 1024;
+const BLOCK = 256 * 1024;
 /** Small objects are held in memory whole, large ones four parts at a time: at most about 40 MiB are in flight. */
 const SMALL_AT_ONCE = 4;
 
