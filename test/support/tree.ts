@@ -1,10 +1,21 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gitBlobSha1, sha256 } from './hub.ts';
 
 /** Every file and link below a folder, by path: `link -> target`, or the SHA-256 of the bytes. */
-export function contentsOf(root: string, isLeftOut: (path: string) => boolean = () => false): Record<string, string> {
+export function contentsOf(
+  root: string,
+  isLeftOut: (path: string) => boolean = () => false,
+): Record<string, string> {
   const found: Record<string, string> = {};
   const walk = (folder: string): void => {
     for (const name of readdirSync(join(root, folder)).toSorted()) {
@@ -13,7 +24,10 @@ export function contentsOf(root: string, isLeftOut: (path: string) => boolean = 
       const stats = lstatSync(join(root, path));
       if (stats.isDirectory()) walk(path);
       else if (stats.isSymbolicLink()) found[path] = `link -> ${readlinkSync(join(root, path))}`;
-      else found[path] = createHash('sha256').update(readFileSync(join(root, path))).digest('hex');
+      else
+        found[path] = createHash('sha256')
+          .update(readFileSync(join(root, path)))
+          .digest('hex');
     }
   };
   walk('');

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { State } from '../../src/cache/state.ts';
+import { CacheDir, COMMIT, ROOT_ONLY, sha256 } from './cache-dir.ts';
+
+const scratch = new CacheDir();
+after(() => rmSync(scratch.path, { recursive: true }));
+
+const DIGESTS = { sha256: sha256('x'), gitSha1: COMMIT };
+
+test('what was proved and agreed is there after saving and loading', () => {
+  const dir = dirWithState();
+  const loaded = State.load(dir.path);
+  assert.deepEqual(loaded.digestsOf('hub/a', 'id-1'), DIGESTS);
+  assert.deepEqual([...loaded.agreedRefs('hub/a')], [['refs/main', COMMIT]]);
+  assert.deepEqual([...loaded.agreedRefs('hub/b')], []);
+});
+
+test('another identity of the file forgets what was proved of it', () => {
+  const state = State.load(dirWithState().path);
+  assert.equal(state.digestsOf('hub/a', 'id-2'), undefined);
+  state.remember('hub/a', 'id-2', { sha256: sha256('y') });
+  assert.deepEqual(state.digestsOf('hub/a', 'id-2'), { sha256: sha256('y') });
+  assert.equal(state.digestsOf('hub/a', 'id-1'), undefined);
+});
+
+test('what is proved bit by bit of one identity adds up', () => {
+  const state = State.empty();
+  state.remember('f', 'id', { sha256: DIGESTS.sha256 });
+  state.remember('f', 'id', { gitSha1: DIGESTS.gitSha1 });
+  assert.deepEqual(state.digestsOf('f', 'id'), DIGESTS);
+});
+
+test('the file is for this user alone, and nothing else is left beside it', () => {
+  const dir = dirWithState();
+  assert.equal(statSync(dir.at('.model-cache/state.json')).mode & 0o777, 0o600);
+  assert.deepEqual(readdirSync(dir.at('.model-cache')).toSorted(), ['partial', 'state.json']);
+});
+
+test('nothing to say writes nothing', () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  State.empty().save(dir.path);
+  assert.deepEqual(readdirSync(dir.at('.model-cache')), ['partial']);
+});
+
+for (const [who, mode] of [
+  ['everyone', 0o602],
+  ['the group', 0o620],
+] as const) {
+  test(`a state that ${who} could have written is not believed`, () => {
+    const dir = dirWithState();
+    chmodSync(dir.at('.model-cache/state.json'), mode);
+    assert.equal(State.load(dir.path).digestsOf('hub/a', 'id-1'), undefined);
+  });
+}
+
+test('a state of another user is not believed', { skip: ROOT_ONLY }, () => {
+  const dir = dirWithState();
+  chownSync(dir.at('.model-cache/state.json'), 12_345, 12_345);
+  assert.equal(State.load(dir.path).digestsOf('hub/a', 'id-1'), undefined);
+});
+
+for (const [what, text] of [
+  ['nothing', ''],
+  ['half a file', '{"version":1,"proved":{"hub/a":["id-1"'],
+  ['another version', '{"version":2,"proved":{},"agreedRefs":{}}'],
+  ['a digest that is none', '{"version":1,"proved":{"hub/a":["id-1","yes",null]},"agreedRefs":{}}'],
+  ['no object', '[]'],
+  ['null', 'null'],
+] as const) {
+  test(`${what} in place of a state is an empty one, and can be saved over`, () => {
+    const dir = new CacheDir(scratch.path).prepared();
+    dir.file('.model-cache/state.json', text);
+    chmodSync(dir.at('.model-cache/state.json'), 0o600);
+    const state = State.load(dir.path);
+    assert.equal(state.digestsOf('hub/a', 'id-1'), undefined);
+    state.remember('hub/a', 'id-3', DIGESTS);
+    state.save(dir.path);
+    assert.deepEqual(State.load(dir.path).digestsOf('hub/a', 'id-3'), DIGESTS);
+  });
+}
+
+test('no state at all is an empty one', () => {
+  assert.equal(State.load('/no/such/dir').digestsOf('a', 'b'), undefined);
+});
+
+test('files that are gone do not stay in the state for ever', async () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  dir.repo();
+  const first = State.empty();
+  for (let round = 0; round < 3; round += 1) {
+    first.remember(`hub/models--gone--${round}/blobs/${DIGESTS.sha256}`, 'id', DIGESTS);
+    first.save(dir.path);
+  }
+  const state = State.load(dir.path);
+  await dir.scan({ state });
+  state.remember('hub/new', 'id', DIGESTS);
+  state.save(dir.path);
+  assert.doesNotMatch(readFileSync(dir.at('.model-cache/state.json'), 'utf8'), /models--gone/);
+});
+
+test('a folder that cannot be written to makes saving an error, and the state stays unsaved', () => {
+  const dir = new CacheDir(scratch.path);
+  writeFileSync(dir.at('.model-cache'), 'in the way');
+  const state = State.empty();
+  state.remember('a', 'id', DIGESTS);
+  assert.throws(() => state.save(dir.path));
+});
+
+function dirWithState(): CacheDir {
+  const dir = new CacheDir(scratch.path).prepared();
+  const state = State.empty();
+  state.remember('hub/a', 'id-1', DIGESTS);
+  state.agreeOnRef('hub/a', 'refs/main', COMMIT);
+  state.save(dir.path);
+  return dir;
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { explain } from '../../src/errors.ts';
+import { optionKeys, OTHER_VARIABLES, variableOf } from '../../src/settings/options.ts';
+import { parseBoolean, RawSettings } from '../../src/settings/raw.ts';
+
+for (const [name, nearest] of [
+  ['MODEL_CACHE_STROE', 'MODEL_CACHE_STORE'],
+  ['MODEL_CACHE_DIRS', 'MODEL_CACHE_DIR'],
+  ['MODEL_CACHE_MODEL', 'MODEL_CACHE_MODELS'],
+  ['MODEL_CACHE_ENDPOINT', 'MODEL_CACHE_ENDPOINT_URL'],
+  ['MODEL_CACHE_MINSPEED', 'MODEL_CACHE_MIN_SPEED'],
+  ['MODEL_CACHE_SECRET_ACCESKEY', 'MODEL_CACHE_SECRET_ACCESS_KEY'],
+] as const) {
+  test(`${name} is unknown: did you mean ${nearest}?`, () => {
+    const raw = new RawSettings({}, { [name]: 'x' }, true);
+    raw.noteUnknownVariables();
+    assert.equal(raw.problems.length, 1);
+    assert.match(explain(raw.problems[0]), new RegExp(`${name} .*did you mean ${nearest}\\?`));
+  });
+}
+
+for (const name of [
+  'MODEL_CACHE_SERVICE_HOST',
+  'MODEL_CACHE_SERVICE_PORT',
+  'MODEL_CACHE_SERVICE_PORT_HTTP',
+  'MODEL_CACHE_PORT',
+  'MODEL_CACHE_PORT_80_TCP_ADDR',
+  'MODEL_CACHES',
+  'MY_MODEL_CACHE_STORE',
+  'PATH',
+]) {
+  test(`${name} is somebody else's: nothing is said`, () => {
+    const raw = new RawSettings({}, { [name]: 'tcp://10.0.0.1:80' }, true);
+    raw.noteUnknownVariables();
+    assert.deepEqual(raw.problems, []);
+  });
+}
+
+test('every variable that is read is known, and an unknown one that is empty is not set', () => {
+  const known = [...optionKeys().map(variableOf), ...OTHER_VARIABLES];
+  const env = { ...Object.fromEntries(known.map((name) => [name, 'x'])), MODEL_CACHE_NONSENSE: ' ' };
+  const raw = new RawSettings({}, env, true);
+  raw.noteUnknownVariables();
+  assert.deepEqual(raw.problems, []);
+});
+
+test('unknown variables never stop a command, strict or not', () => {
+  const raw = new RawSettings({}, { MODEL_CACHE_STROE: 'x' }, false);
+  raw.noteUnknownVariables();
+  assert.equal(raw.problems.length, 1);
+});
+
+test('yes and no have the usual names', () => {
+  for (const yes of ['true', 'TRUE', '1', 'yes', 'on']) assert.equal(parseBoolean(yes), true, yes);
+  for (const no of ['false', 'False', '0', 'no', 'off']) assert.equal(parseBoolean(no), false, no);
+  assert.throws(() => parseBoolean('2'), { code: 'setting-invalid' });
+});

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import { explain, ModelCacheError } from '../../src/errors.ts';
+import { drain, listed, soon } from './bodies.ts';
+import { answerError, answerPage, withServer, type Script } from './scripted-s3.ts';
+import { withS3Store } from './s3-settings.ts';
+
+test('a continuation token that comes twice ends the listing with an error, not a loop', async () => {
+  const script: Script = (_, response, count) => answerPage(response, `models/k${count}`, 'again');
+  await withServer(script, async ({ endpoint, seen }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      await assert.rejects(soon(listed(store, '')), { code: 'store-failed', message: /continuation token/ });
+    });
+    assert.equal(seen.length, 2);
+  });
+});
+
+test('a page that says there is more but not where is the last one', async () => {
+  const script: Script = (_, response) => answerPage(response, 'models/k', '');
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      const outcome = await soon(listed(store, '')).catch(
+        (error: unknown) => (error as ModelCacheError).code,
+      );
+      assert.ok(outcome === 'store-failed' || Array.isArray(outcome), String(outcome));
+    });
+  });
+});
+
+test('a body that stalls is given up with store-stalled', async () => {
+  const script: Script = (_, response) => startBody(response, 100, 'only the beginning');
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint, idleTimeout: 300 }, async (store) => {
+      await assert.rejects(soon(drain(await store.get('k'))), { code: 'store-stalled', message: /\bk\b/ });
+    });
+  });
+});
+
+test('an answer that never begins is given up too', async () => {
+  await withServer(
+    () => undefined,
+    async ({ endpoint }) => {
+      await withS3Store({ endpoint, idleTimeout: 300 }, async (store) => {
+        await assert.rejects(soon(store.get('k')), { code: /^store-(unreachable|stalled)$/ });
+      });
+    },
+  );
+});
+
+test('an idle timeout of 0 means never: a body may pause', async () => {
+  const script: Script = (_, response) => {
+    startBody(response, 6, 'abc');
+    setTimeout(() => response.end('def'), 200);
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint, idleTimeout: 0 }, async (store) => {
+      assert.equal(String(await soon(drain(await store.get('k')))), 'abcdef');
+    });
+  });
+});
+
+test('an idle timeout of months is one, and not a millisecond', async () => {
+  const script: Script = (_, response) => {
+    startBody(response, 6, 'abc');
+    setTimeout(() => response.end('def'), 200);
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint, idleTimeout: 30 * 24 * 3600 * 1000 }, async (store) => {
+      assert.equal(String(await soon(drain(await store.get('k')))), 'abcdef');
+    });
+  });
+});
+
+test('a connection that ends in the middle of a body is an error of the store', async () => {
+  const script: Script = (_, response) => {
+    startBody(response, 100, 'only the beginning');
+    setTimeout(() => response.destroy(), 20);
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      await assert.rejects(soon(drain(await store.get('k'))), { code: 'store-unreachable' });
+    });
+  });
+});
+
+test('a body without a length that ends too early is short, whatever the server meant', async () => {
+  const script: Script = (_, response) => {
+    response.writeHead(206, { etag: '"e"', 'content-range': 'bytes 0-9/100' });
+    response.end('short');
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      const body = await store.get('k', { range: { start: 0, end: 10 } });
+      await assert.rejects(soon(drain(body)), { code: 'store-unreachable', found: '5 bytes' });
+    });
+  });
+});
+
+test('a server that ignores the range is refused before a byte is taken for another', async () => {
+  const script: Script = (_, response) => {
+    response.writeHead(200, { etag: '"e"', 'content-length': 10 });
+    response.end('0123456789');
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      const range = { start: 5, end: 10 };
+      await assert.rejects(store.get('k', { range }), { code: 'store-failed', wanted: 'bytes 5-9' });
+      const whole = await store.get('k', { range: { start: 0, end: 10 } });
+      assert.equal(String(await drain(whole)), '0123456789');
+    });
+  });
+});
+
+test('a server that answers with a neighbouring range is refused', async () => {
+  const script: Script = (_, response) => {
+    response.writeHead(206, { 'content-range': 'bytes 4-8/10', 'content-length': 5 });
+    response.end('45678');
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      await assert.rejects(store.get('k', { range: { start: 5, end: 10 } }), { code: 'store-failed' });
+    });
+  });
+});
+
+for (const [status, name, code] of [
+  [503, 'SlowDown', 'store-throttled'],
+  [500, 'InternalError', 'store-failed'],
+  [403, 'RequestTimeTooSkewed', 'store-clock-skewed'],
+  [403, 'AccessDenied', 'store-denied'],
+  [404, 'NoSuchBucket', 'store-bucket-missing'],
+] as const) {
+  test(`a store that always answers ${status} ${name}: ${code}`, async () => {
+    const script: Script = (_, response) => answerError(response, status, name);
+    await withServer(script, async ({ endpoint }) => {
+      await withS3Store({ endpoint }, async (store) => {
+        await assert.rejects(soon(listed(store, '')), { code });
+        await assert.rejects(soon(store.get('k')), { code });
+      });
+    });
+  });
+}
+
+test('a bad moment is over after another try', async () => {
+  const script: Script = (_, response, count) =>
+    count < 3 ? answerError(response, 503, 'SlowDown') : answerPage(response, 'models/k');
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      assert.deepEqual(await soon(listed(store, '')), ['k']);
+    });
+  });
+});
+
+for (const [title, type, page] of [
+  ['a page for people', 'text/html', '<html><body>Welcome to nginx!</body></html>'],
+  ['nothing at all', 'application/xml', ''],
+  ['half an answer', 'application/xml', '<?xml version="1.0"?><ListBucketResult><Contents><Key>models/'],
+] as const) {
+  test(`a server that is no S3 and answers with ${title} is an error of the store in one line, or an empty listing`, async () => {
+    const script: Script = (_, response) => response.writeHead(200, { 'content-type': type }).end(page);
+    await withServer(script, async ({ endpoint }) => {
+      await withS3Store({ endpoint }, async (store) => {
+        const outcome = await soon(listed(store, '')).catch((error: unknown) => error);
+        if (Array.isArray(outcome)) return assert.deepEqual(outcome, []);
+        assert.ok(outcome instanceof ModelCacheError && outcome.code.startsWith('store-'), String(outcome));
+        assert.doesNotMatch(explain(outcome), /\n/);
+      });
+    });
+  });
+}
+
+/** The headers and the first bytes of a body that has `length` of them. */
+function startBody(response: ServerResponse, length: number, beginning: string): void {
+  response.writeHead(200, { etag: '"e"', 'content-length': length });
+  response.write(beginning);
+}

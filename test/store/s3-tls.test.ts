@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { soon } from './bodies.ts';
+import { withS3Store } from './s3-settings.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 's3-tls-'));
+after(() => rmSync(scratch, { recursive: true }));
+const key = join(scratch, 'key.pem');
+const certificate = join(scratch, 'certificate.pem');
+const skip = makeCertificate() ? false : 'openssl is not here to make a certificate with';
+
+test(
+  'the CA bundle of the settings is trusted, and what is sent is signed with its hash under TLS too',
+  { skip },
+  async () => {
+    await withTlsServer(async (endpoint, seen) => {
+      await withS3Store({ endpoint, caBundle: certificate }, (store) =>
+        soon(store.put('k', Buffer.from('hello'))),
+      );
+      const hash = createHash('sha256').update('hello').digest('hex');
+      assert.equal(seen[0]?.['x-amz-content-sha256'], hash);
+    });
+  },
+);
+
+test('a certificate that nobody vouches for is an error of the store', { skip }, async () => {
+  await withTlsServer(async (endpoint, seen) => {
+    await withS3Store({ endpoint }, async (store) => {
+      await assert.rejects(soon(store.put('k', Buffer.from('hello'))), { code: 'store-unreachable' });
+    });
+    assert.deepEqual(seen, []);
+  });
+});
+
+function makeCertificate(): boolean {
+  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const files = ['-keyout', key, '-out', certificate, '-days', '2', '-nodes'];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  return spawnSync('openssl', ['req', '-x509', ...curve, ...files, ...subject]).status === 0;
+}
+
+async function withTlsServer(
+  work: (endpoint: string, seen: readonly IncomingHttpHeaders[]) => Promise<void>,
+): Promise<void> {
+  const seen: IncomingHttpHeaders[] = [];
+  const options = { key: readFileSync(key), cert: readFileSync(certificate) };
+  const server = createServer(options, (request, response) => {
+    seen.push(request.headers);
+    request.resume().on('end', () => response.writeHead(200, { etag: '"e"' }).end());
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  try {
+    await work(`https://127.0.0.1:${(server.address() as AddressInfo).port}`, seen);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  }
+}

@@ -1,0 +1,74 @@
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+export interface Seen {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
+export interface ScriptedServer {
+  readonly endpoint: string;
+  readonly seen: readonly Seen[];
+}
+
+export type Script = (request: Seen, response: ServerResponse, count: number) => void;
+
+/** Lends an HTTP server on this machine that answers as `script` says, and remembers what it was asked. */
+export async function withServer<T>(
+  script: Script,
+  work: (server: ScriptedServer) => Promise<T>,
+): Promise<T> {
+  const seen: Seen[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((incoming, response) => {
+    const parts: Buffer[] = [];
+    incoming.on('data', (part: Buffer) => parts.push(part));
+    incoming.on('end', () => {
+      const { method = '', url = '', headers } = incoming;
+      seen.push({ method, url, headers, body: Buffer.concat(parts) });
+      script({ method, url, headers, body: Buffer.concat(parts) }, response, seen.length);
+    });
+  });
+  server.on('connection', (socket) => sockets.add(socket));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  try {
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return await work({ endpoint, seen });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((done) => server.close(done));
+  }
+}
+
+/** Passes everything on to another server, with the Host that was signed. */
+export function forwardTo(endpoint: string): Script {
+  return ({ method, url, headers, body }, response) => {
+    const onward = request(endpoint, { method, path: url, headers, agent: false }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    onward.end(body);
+  };
+}
+
+export function answerError(response: ServerResponse, status: number, code: string, more = ''): void {
+  response.writeHead(status, { 'content-type': 'application/xml' });
+  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>said so</Message>${more}</Error>`);
+}
+
+/** A page of a listing that holds one object, and says where it goes on. */
+export function answerPage(response: ServerResponse, key: string, nextToken?: string): void {
+  const next =
+    nextToken === undefined
+      ? '<IsTruncated>false</IsTruncated>'
+      : `<IsTruncated>true</IsTruncated><NextContinuationToken>${nextToken}</NextContinuationToken>`;
+  response.writeHead(200, { 'content-type': 'application/xml' });
+  response.end(
+    `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${next}` +
+      `<Contents><Key>${key}</Key><Size>1</Size><ETag>"e"</ETag></Contents></ListBucketResult>`,
+  );
+}
