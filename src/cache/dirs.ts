@@ -19,7 +19,7 @@ import { layout } from './layout.ts';
 
 const TMPFS_MAGIC = 0x01021994;
 
-export interface RefusedDir {
+interface RefusedDir {
   readonly dir: string;
   readonly error: ModelCacheError;
 }

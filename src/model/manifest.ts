@@ -8,7 +8,7 @@ import type { TreeName } from './tree.ts';
  * A manifest: one immutable, true view of one tree, named by the SHA-256 of its own bytes.
  * docs/bucket-format.md describes it for writers of other readers.
  */
-export const MANIFEST_VERSION = 1;
+const MANIFEST_VERSION = 1;
 
 export const MANIFEST_LIMITS = { bytes: 16 * 1024 * 1024, entries: 1_000_000 } as const;
 

@@ -16,7 +16,7 @@ export interface UploadItem extends LocalContent {
 }
 
 /** A file that is not what its name says: it is not sent, and no manifest will name it. */
-export interface CorruptFile extends LocalContent {
+interface CorruptFile extends LocalContent {
   readonly wanted: string;
   readonly found: string;
 }

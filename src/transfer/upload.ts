@@ -18,7 +18,7 @@ export interface SentFile {
   readonly digests: Digests;
 }
 
-export interface UploadFailure {
+interface UploadFailure {
   readonly item: UploadItem;
   readonly error: ModelCacheError;
 }

@@ -12,6 +12,10 @@ const OLDEST_PYTHON = '3.11';
 export const HUB_LIBRARIES = ['hub-2', 'hub-1', 'hub-0.36'] as const;
 export type HubLibrary = (typeof HUB_LIBRARIES)[number];
 
+/** Every virtual environment of the tests. */
+export const PYTHON_SETS = [...HUB_LIBRARIES, 'hadolint'] as const;
+export type PythonSet = (typeof PYTHON_SETS)[number];
+
 type PythonOptions = {
   /** The script's variables, beside PATH, TMPDIR and an empty HOME; no other variable of this process reaches it. */
   env?: Record<string, string>;
@@ -41,10 +45,10 @@ type CacheScan = {
   }[];
 };
 
-const pythons = new Map<HubLibrary, Promise<string>>();
+const pythons = new Map<PythonSet, Promise<string>>();
 
-/** The python of a virtual environment with that library, made in the tool cache when it is not there yet. */
-export function pythonWith(library: HubLibrary): Promise<string> {
+/** The python of a virtual environment with that set, made in the tool cache when it is not there yet. */
+export function pythonWith(library: PythonSet): Promise<string> {
   const known = pythons.get(library) ?? installedPython(library);
   pythons.set(library, known);
   return known;
@@ -147,7 +151,7 @@ function ownVariables(home: string): Record<string, string> {
   };
 }
 
-async function installedPython(library: HubLibrary): Promise<string> {
+async function installedPython(library: PythonSet): Promise<string> {
   const requirements = besideThis(`requirements-${library}.txt`);
   const version = await systemPython();
   const contents = createHash('sha256')

@@ -1,0 +1,11 @@
+// Everything that the tests need beside Node: MinIO and three Python environments, installed once, outside the tree.
+// What is missing on this machine is told here, in one place, with the command that brings it.
+import { minioBinary } from '../test/support/minio.ts';
+import { pythonWith, PYTHON_SETS } from '../test/support/python.ts';
+
+try {
+  await Promise.all([minioBinary(), ...PYTHON_SETS.map((set) => pythonWith(set))]);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
