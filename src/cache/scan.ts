@@ -4,7 +4,6 @@ import { isAbsolute, join, relative, sep } from 'node:path';
 import { hasErrno } from '../errors.ts';
 import { isCommit } from '../model/digest.ts';
 import type { ForeignEntry, Inventory, LocalFile, LocalLink, LocalTree } from '../model/inventory.ts';
-import { commitOfRef } from '../model/merge.ts';
 import { resolveLink } from '../model/paths.ts';
 import {
   isOffLimits,
@@ -37,7 +36,8 @@ const MARKERS = new Set([
   '.DS_Store',
 ]);
 
-const MAX_REF_BYTES = 256;
+/** A ref is a commit and nothing else: with a newline, huggingface_hub does not find it. */
+const COMMIT_BYTES = 40;
 
 /** What a dir holds: repos by their shape wherever they are, torch's checkpoints, `--also` folders. Hashes nothing. */
 export async function scanCache(dir: string, options: ScanOptions): Promise<Inventory> {
@@ -144,9 +144,9 @@ class Scan {
   #addRef(root: string, path: string, found: FoundTree): void {
     const absolute = join(this.#dir, root, path);
     const stats = this.#tolerateVanished(() => lstatSync(absolute));
-    if (stats?.isFile() !== true || stats.size > MAX_REF_BYTES) return;
+    if (stats?.isFile() !== true || stats.size !== COMMIT_BYTES) return;
     const content = this.#tolerateVanished(() => readFileSync(absolute, 'utf8'));
-    if (content !== undefined && isCommit(commitOfRef(content))) found.refs.set(path, content);
+    if (content !== undefined && isCommit(content)) found.refs.set(path, content);
   }
 
   #leadsToTrusted(path: string): boolean {

@@ -11,6 +11,7 @@ export const RESERVED_PREFIX = '.model-cache/';
 export const FORMAT_KEY = '.model-cache/v1/format.json';
 export const MANIFESTS_PREFIX = '.model-cache/v1/manifests/';
 const DATA_PREFIX = '.model-cache/v1/data/';
+const DOOMED_PREFIX = '.model-cache/v1/doomed/';
 
 export const FORMAT_BYTES = Buffer.from(`${JSON.stringify({ format: 'model-cache', version: 1 })}\n`);
 
@@ -22,6 +23,14 @@ export function objectKey(tree: TreeName, file: Pick<ManifestFile, 'path' | 'sha
 /** Whether a file of a tree is stored under the key it has in the cache, so that its key is known before its content. */
 export function isBlob(tree: TreeName, path: string): boolean {
   return isRepoTree(tree) && roleOf(tree, path)?.role === 'blob';
+}
+
+/** Every object of the bucket: key → bytes. */
+export type Listing = ReadonlyMap<string, number>;
+
+/** Whether an object is there with its size, and will stay: one that `prune` has doomed counts as absent. */
+export function isHeld(listing: Listing, key: string, size: number): boolean {
+  return listing.get(key) === size && !listing.has(`${DOOMED_PREFIX}${key}`);
 }
 
 export function manifestKey(tree: TreeName, name: string): string {
@@ -41,7 +50,7 @@ export function parseManifestKey(
 
 /** Throws `format-unknown` when format.json names a format or version that this program does not know. */
 export function checkFormat(bytes: Buffer): void {
-  const found = bytes.toString('utf8').slice(0, 200).trim();
+  const found = bytes.toString('utf8');
   try {
     const { format, version } = JSON.parse(found) as { format?: unknown; version?: unknown };
     if (format === 'model-cache' && version === 1) return;
@@ -50,7 +59,7 @@ export function checkFormat(bytes: Buffer): void {
   }
   throw new ModelCacheError('format-unknown', `${FORMAT_KEY} names a format this program does not know`, {
     wanted: '{"format":"model-cache","version":1}',
-    found,
+    found: found.slice(0, 200).trim(),
     hint: 'use a newer model-cache, or another prefix in --store',
   });
 }

@@ -1,7 +1,8 @@
 import { objectKey } from './bucket.ts';
-import type { Digests } from './digest.ts';
-import { commitOfRef, pathsByCommit, type TreeView } from './merge.ts';
-import { resolveLink } from './paths.ts';
+import { isCommit, type Digests } from './digest.ts';
+import type { ManifestFile } from './manifest.ts';
+import { pathsByCommit, type TreeView } from './merge.ts';
+import { linkTarget, resolveLink } from './paths.ts';
 import { isRepoTree, mayHoldBytes, roleOf, type TreeName } from './tree.ts';
 
 /** What the store holds, ready to be planned with: every path in it is safe to write below the cache dir. */
@@ -17,7 +18,7 @@ export interface CatalogTree {
   readonly refs: readonly CatalogRef[];
   readonly retired: ReadonlySet<string>;
   /** What stays in the bucket because of what it is. */
-  readonly refused: readonly { readonly path: string; readonly reason: 'unsafe-path' | 'unverified' }[];
+  readonly refused: readonly RefusedPath[];
 }
 
 export interface CatalogFile {
@@ -32,6 +33,7 @@ export interface CatalogFile {
 
 export interface CatalogLink {
   readonly path: string;
+  /** The shortest way to `to`: no folder or link on another way decides where it leads. */
   readonly target: string;
   /** Where the link leads, in the same tree. */
   readonly to: string;
@@ -39,93 +41,109 @@ export interface CatalogLink {
 
 export interface CatalogRef {
   readonly path: string;
+  /** A commit, and nothing else. */
   readonly content: string;
 }
 
-/** One tree of the catalog from what its manifests say. Nothing of a bucket is believed about where it may be written. */
+export interface RefusedPath {
+  readonly path: string;
+  readonly reason: 'unsafe-path' | 'unverified';
+}
+
+/** A tree as a bucket describes it, before anything of it is believed. */
+export interface ClaimedTree {
+  readonly tree: TreeName;
+  readonly files: readonly CatalogFile[];
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+  readonly refs: readonly CatalogRef[];
+  readonly retired: ReadonlySet<string>;
+  readonly refused: readonly RefusedPath[];
+}
+
+/** One tree of the catalog from what its manifests say. */
 export function catalogTree(view: TreeView): CatalogTree {
-  const refused: { path: string; reason: 'unsafe-path' }[] = [];
-  const files: CatalogFile[] = [];
-  for (const file of view.files.values()) {
-    if (mayHoldBytes(view.tree, file.path)) files.push(catalogFile(view.tree, file));
-    else refused.push({ path: file.path, reason: 'unsafe-path' });
-  }
-  const folders = foldersOf(files.map(({ path }) => path));
-  const names = new Set(files.map(({ path }) => path));
-  const links: CatalogLink[] = [];
-  for (const [path, target] of view.links) {
-    const to = linkDestination(view.tree, path, target);
-    if (to !== undefined && !folders.has(path) && !hasFileAbove(path, names))
-      links.push({ path, target, to });
-    else refused.push({ path, reason: 'unsafe-path' });
-  }
-  const aboveLinks = new Set(links.map(({ path }) => path));
-  const safeFiles = files.filter(({ path }) => {
-    const safe = !hasFileAbove(path, aboveLinks) && !hasFileAbove(path, names);
-    if (!safe) refused.push({ path, reason: 'unsafe-path' });
-    return safe;
+  return believableTree({
+    tree: view.tree,
+    files: Array.from(view.files.values(), (file) => catalogFile(view.tree, file)),
+    links: Array.from(view.links, ([path, target]) => ({ path, target })),
+    refs: Array.from(view.refs, ([path, content]) => ({ path, content })),
+    retired: view.retired,
+    refused: [],
   });
-  const safeLinks = links.filter(({ path }) => {
-    const safe = !hasFileAbove(path, aboveLinks);
-    if (!safe) refused.push({ path, reason: 'unsafe-path' });
-    return safe;
-  });
-  const refs: CatalogRef[] = [];
-  for (const [path, content] of view.refs) {
-    if (roleOf(view.tree, path)?.role === 'ref') refs.push({ path, content });
-    else refused.push({ path, reason: 'unsafe-path' });
-  }
-  return { tree: view.tree, files: safeFiles, links: safeLinks, refs, retired: view.retired, refused };
+}
+
+/**
+ * Keeps what may be written below the cache dir; the rest is refused by name. Nothing may lie below the path of a
+ * file or a link: S3 has keys below keys, a disk has not, and a link there would lead writes elsewhere.
+ */
+export function believableTree(claimed: ClaimedTree): CatalogTree {
+  const { tree } = claimed;
+  const refused = new Map<string, RefusedPath>(claimed.refused.map((entry) => [entry.path, entry]));
+  const keepSafe = <T extends { readonly path: string }>(
+    entries: readonly T[],
+    isSafe: (entry: T) => boolean,
+  ): T[] =>
+    entries.filter((entry) => {
+      const safe = isSafe(entry);
+      if (!safe) refused.set(entry.path, { path: entry.path, reason: 'unsafe-path' });
+      return safe;
+    });
+  const files = keepSafe(claimed.files, ({ path }) => mayHoldBytes(tree, path));
+  const destinations = claimed.links.map((link) => ({ ...link, to: linkDestination(tree, link) }));
+  const folders = new Set(files.flatMap(({ path }) => ancestors(path)));
+  const links = keepSafe(destinations, ({ path, to }) => to !== undefined && !folders.has(path)).map(
+    ({ path, to = '' }) => ({
+      path,
+      to,
+      target: linkTarget(path, to),
+    }),
+  );
+  const leaves = new Set([...files, ...links].map(({ path }) => path));
+  const isBelowNoLeaf = ({ path }: { readonly path: string }): boolean =>
+    !ancestors(path).some((folder) => leaves.has(folder));
+  return {
+    tree,
+    files: keepSafe(files, isBelowNoLeaf),
+    links: keepSafe(links, isBelowNoLeaf),
+    refs: keepSafe(
+      claimed.refs,
+      ({ path, content }) => roleOf(tree, path)?.role === 'ref' && isCommit(content),
+    ),
+    retired: claimed.retired,
+    refused: [...refused.values()],
+  };
 }
 
 /** The commits whose files are wanted: those that refs point to, and those that no ref has left. */
 export function currentCommits(tree: CatalogTree): ReadonlySet<string> {
   const commits = new Set(pathsByCommit([...tree.files, ...tree.links].map(({ path }) => path)).keys());
-  const referenced = new Set(tree.refs.map(({ content }) => commitOfRef(content)));
+  const referenced = new Set(tree.refs.map(({ content }) => content));
   return new Set([...commits].filter((commit) => referenced.has(commit) || !tree.retired.has(commit)));
 }
 
-function catalogFile(
-  tree: TreeName,
-  file: Parameters<typeof objectKey>[1] & {
-    size: number;
-    gitSha1?: string | undefined;
-    executable?: boolean | undefined;
-  },
-): CatalogFile {
+function catalogFile(tree: TreeName, file: ManifestFile): CatalogFile {
   const role = roleOf(tree, file.path);
   const byName = role?.role === 'blob' ? role.digests : {};
+  const gitName = file.gitSha1 === undefined ? {} : { gitSha1: file.gitSha1 };
   return {
     path: file.path,
     size: file.size,
     key: objectKey(tree, file),
-    digests: {
-      sha256: file.sha256,
-      ...(file.gitSha1 === undefined ? {} : { gitSha1: file.gitSha1 }),
-      ...byName,
-    },
+    digests: { sha256: file.sha256, ...gitName, ...byName },
     executable: file.executable === true,
   };
 }
 
-/** Links of a repo lead from `snapshots/` to `blobs/`; links of a folder stay in the folder. Anything else is refused. */
-function linkDestination(tree: TreeName, path: string, target: string): string | undefined {
+/** Links of a repo lead from `snapshots/` to `blobs/`; links of a folder stay in the folder. */
+function linkDestination(
+  tree: TreeName,
+  { path, target }: { readonly path: string; readonly target: string },
+): string | undefined {
   const from = roleOf(tree, path)?.role;
   const to = resolveLink(path, target);
-  if (to === undefined) return undefined;
-  const destination = roleOf(tree, to)?.role;
-  const allowed = isRepoTree(tree)
-    ? from === 'snapshot' && destination === 'blob'
-    : from === 'file' && destination === 'file';
-  return allowed ? to : undefined;
-}
-
-function foldersOf(paths: readonly string[]): ReadonlySet<string> {
-  return new Set(paths.flatMap(ancestors));
-}
-
-function hasFileAbove(path: string, names: ReadonlySet<string>): boolean {
-  return ancestors(path).some((folder) => names.has(folder));
+  const destination = to === undefined ? undefined : roleOf(tree, to)?.role;
+  const wanted = isRepoTree(tree) ? { from: 'snapshot', to: 'blob' } : { from: 'file', to: 'file' };
+  return from === wanted.from && destination === wanted.to ? to : undefined;
 }
 
 function ancestors(path: string): readonly string[] {

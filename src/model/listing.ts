@@ -1,4 +1,10 @@
-import type { Catalog, CatalogFile, CatalogLink, CatalogRef, CatalogTree } from './catalog.ts';
+import {
+  believableTree,
+  type Catalog,
+  type CatalogFile,
+  type CatalogLink,
+  type CatalogTree,
+} from './catalog.ts';
 import { linkTarget } from './paths.ts';
 import {
   isRepoFolder,
@@ -80,26 +86,25 @@ export function catalogOfListing(
   const trees = survey.trees.map((surveyed): CatalogTree => {
     const placed: CatalogLink[] = [];
     const left: CatalogFile[] = [...surveyed.unvouched];
-    for (const copy of survey.unplaced) {
-      if (copy.tree !== surveyed.tree) continue;
+    for (const copy of survey.unplaced.filter(({ tree }) => tree === surveyed.tree)) {
       const blob = placement.get(copy);
       if (blob === undefined) left.push(unvouchedFile(copy.path, copy.object));
       else placed.push(linkTo(copy.path, blob));
     }
-    const refs = surveyed.refs.flatMap(({ path, object }): CatalogRef[] => {
-      const content = refContents.get(object.key);
-      return content === undefined ? [] : [{ path, content }];
-    });
-    return {
+    return believableTree({
       tree: surveyed.tree,
       files: acceptUnverified ? [...surveyed.blobs, ...left] : surveyed.blobs,
       links: [...surveyed.links, ...placed],
-      refs,
+      refs: surveyed.refs.flatMap(({ path, object }) => {
+        const content = refContents.get(object.key);
+        return content === undefined ? [] : [{ path, content }];
+      }),
       retired: new Set(),
       refused: acceptUnverified ? [] : left.map(({ path }) => ({ path, reason: 'unverified' as const })),
-    };
+    });
   });
-  return { source: trees.length === 0 ? 'nothing' : 'listing', trees };
+  const holding = trees.filter(({ files, refused }) => files.length > 0 || refused.length > 0);
+  return { source: holding.length === 0 ? 'nothing' : 'listing', trees: holding };
 }
 
 function surveyTree(
@@ -128,7 +133,7 @@ function surveyTree(
   const links: CatalogLink[] = [];
   for (const { path, object } of copies) {
     const [blob, ...others] = blobsByContent.get(contentKey(object)) ?? [];
-    if (blob !== undefined && others.length === 0) links.push(linkTo(path, blob));
+    if (object.etag !== '' && blob !== undefined && others.length === 0) links.push(linkTo(path, blob));
     else if (blobSizes.has(object.size)) unplaced.push({ tree, path, object });
     else unvouched.push(unvouchedFile(path, object));
   }

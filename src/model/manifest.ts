@@ -114,7 +114,9 @@ function canonicalFile({ path, size, sha256, gitSha1, executable, parts }: Manif
     sha256,
     ...(gitSha1 === undefined ? {} : { gitSha1 }),
     ...(executable === true ? { executable } : {}),
-    ...(parts === undefined ? {} : { parts }),
+    ...(parts === undefined
+      ? {}
+      : { parts: { algorithm: parts.algorithm, size: parts.size, digests: parts.digests } }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { isCommit } from './digest.ts';
 import type { Manifest, ManifestFile, NamedManifest } from './manifest.ts';
 import { snapshotPath } from './paths.ts';
 import type { TreeName } from './tree.ts';
@@ -12,7 +13,7 @@ export interface TreeView {
   readonly files: ReadonlyMap<string, ManifestFile>;
   /** Path → relative target. */
   readonly links: ReadonlyMap<string, string>;
-  /** Path (`refs/main`) → exact content. */
+  /** Path (`refs/main`) → content: a commit, and nothing else. huggingface_hub does not find a commit with a newline. */
   readonly refs: ReadonlyMap<string, string>;
   /** Commits that a ref has left; they are kept, and not restored. */
   readonly retired: ReadonlySet<string>;
@@ -37,7 +38,7 @@ export function mergeTree(tree: TreeName, manifests: readonly NamedManifest[]): 
   const links = new Map<string, string>();
   for (const { manifest } of heads) {
     for (const file of manifest.files) {
-      files.set(file.path, file);
+      files.set(file.path, withKnownParts(file, files.get(file.path)));
       links.delete(file.path);
     }
     for (const { path, target } of manifest.links) {
@@ -94,40 +95,40 @@ export function mayRefMove(
   return from === undefined || from.isSubsetOf(to);
 }
 
-/** The commit that a ref's content names. The content itself is kept byte for byte. */
-export function commitOfRef(content: string): string {
-  return content.trim();
-}
-
 function mergeRefs(
   heads: readonly NamedManifest[],
   paths: ReadonlyMap<string, ReadonlySet<string>>,
 ): { readonly refs: ReadonlyMap<string, string>; readonly retired: ReadonlySet<string> } {
   const refs = new Map<string, string>();
   const retired = new Set<string>();
-  const pending = new Set<string>();
+  /** Ref → commits that it could not move to. */
+  const waiting = new Map<string, Set<string>>();
   for (const { manifest } of heads) {
     for (const commit of manifest.retired) retired.add(commit);
-    for (const { path, content } of manifest.refs) {
-      const leaving = refs.get(path);
-      const to = commitOfRef(content);
-      if (leaving === undefined) {
-        refs.set(path, content);
-        continue;
-      }
-      const from = commitOfRef(leaving);
-      if (from === to) continue;
-      if (mayRefMove(paths.get(from), paths.get(to))) {
-        refs.set(path, content);
-        retired.add(from);
-      } else {
-        pending.add(to);
+    for (const { path, content: to } of manifest.refs.filter(({ content }) => isCommit(content))) {
+      const from = refs.get(path);
+      if (from === undefined) refs.set(path, to);
+      else if (from !== to) {
+        const passed = waiting.get(path) ?? new Set();
+        if (mayRefMove(paths.get(from), paths.get(to))) {
+          refs.set(path, to);
+          for (const left of [from, ...passed]) retired.add(left);
+          waiting.delete(path);
+        } else waiting.set(path, passed.add(to));
       }
     }
   }
-  for (const content of refs.values()) retired.delete(commitOfRef(content));
-  for (const commit of pending) retired.delete(commit);
+  const wanted = [...refs.values(), ...[...waiting.values()].flatMap((commits) => [...commits])];
+  for (const commit of wanted) retired.delete(commit);
   return { refs, retired };
+}
+
+/** A writer that does not know the parts of a file says nothing of them; what another has said of the same bytes stays. */
+function withKnownParts(file: ManifestFile, before: ManifestFile | undefined): ManifestFile {
+  const isSame = before?.sha256 === file.sha256 && before.size === file.size;
+  return isSame && file.parts === undefined && before.parts !== undefined
+    ? { ...file, parts: before.parts }
+    : file;
 }
 
 function byGenerationThenName(a: NamedManifest, b: NamedManifest): number {

@@ -22,7 +22,9 @@ export function isSafeLink(path: string, target: string): boolean {
 
 /** Where a relative link leads, as a path of the same tree; undefined when it leaves the tree. */
 export function resolveLink(path: string, target: string): string | undefined {
-  if (target === '' || target.startsWith('/') || hasForbiddenCharacter(target)) return undefined;
+  if (target === '' || target.startsWith('/') || !target.isWellFormed() || hasForbiddenCharacter(target)) {
+    return undefined;
+  }
   const resolved = posix.join(posix.dirname(path), target);
   return isSafePath(resolved) ? resolved : undefined;
 }

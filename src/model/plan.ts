@@ -6,11 +6,11 @@ import {
   type CatalogLink,
   type CatalogTree,
 } from './catalog.ts';
-import { digestsAgree, firstMismatch } from './digest.ts';
+import { digestsAgree, firstMismatch, isCommit } from './digest.ts';
 import { localTree, type Inventory, type LocalContent, type LocalFile, type LocalTree } from './inventory.ts';
-import { commitOfRef, mayRefMove, pathsByCommit } from './merge.ts';
+import { mayRefMove, pathsByCommit } from './merge.ts';
 import { snapshotPath } from './paths.ts';
-import { treeMatchesSpec, wishesFor, type Selection, type TreeWishes, type Wish } from './selection.ts';
+import { wishesFor, type Selection, type TreeWishes, type Wish } from './selection.ts';
 import { displayName, isRepoTree, type TreeName } from './tree.ts';
 
 /** Why an item is fetched or left. */
@@ -130,45 +130,69 @@ function planTree(
   selection: Selection,
   matched: Set<string>,
 ): PlanItem[] {
-  const current = currentCommits(tree);
-  const wishes = wishesFor(tree, selection, current);
+  const wishes = wishesFor(tree, selection, currentCommits(tree));
   const linkWishes = tree.links.map((link) => ({ link, wish: wishForPath(wishes, tree.tree, link.path) }));
-  const wishOfBlob = strongestByBlob(linkWishes);
-  const files = tree.files.map((file): PlanItem => {
-    const wish = wishOfBlob.get(file.path) ?? wishForFile(wishes, tree.tree, file.path, selection);
-    const reason = wish === 'selected' ? reasonForFile(file, local?.files.get(file.path)) : wish;
-    return { kind: 'file', tree: tree.tree, path: file.path, reason, file };
-  });
-  const held = new Set(tree.files.map(({ path }) => path));
-  const links = linkWishes.map(({ link, wish }): PlanItem => {
-    const reason = wish === 'selected' ? reasonForLink(link, local, held) : wish;
-    return { kind: 'link', tree: tree.tree, path: link.path, reason, link };
-  });
-  const selected = new Set(
-    [...files, ...links]
-      .filter(({ reason }) => isFetchReason(reason) || reason === 'present')
-      .map(({ path }) => path),
-  );
-  for (const spec of wishes.specs) {
-    if (treeMatchesSpec(tree.tree, spec) && [...selected].some((path) => snapshotPath(path) !== undefined))
-      matched.add(spec.text);
+  const files = planFiles(tree, local, selection, wishes, strongestByBlob(linkWishes));
+  const links = planLinks(tree, local, linkWishes);
+  const selected = [...files, ...links]
+    .filter(({ reason }) => isFetchReason(reason) || reason === 'present')
+    .map(({ path }) => path);
+  for (const path of selected) {
+    const snapshot = snapshotPath(path);
+    if (snapshot === undefined) continue;
+    for (const { text } of wishes.specsFor(snapshot.commit, snapshot.file)) matched.add(text);
   }
-  const paths = pathsByCommit(selected);
-  const localPaths = pathsByCommit([...(local?.files.keys() ?? []), ...(local?.links.keys() ?? [])]);
-  const refs = tree.refs.map(({ path, content }): PlanItem => {
-    const commit = commitOfRef(content);
-    const reason = paths.has(commit)
-      ? reasonForRef(content, local?.refs.get(path), paths, localPaths)
-      : 'not-selected';
-    return { kind: 'ref', tree: tree.tree, path, reason, content };
-  });
-  const refused = tree.refused.map(({ path, reason }): PlanItem => ({
-    kind: 'refused',
+  const refs = planRefs(tree, local, pathsByCommit(selected));
+  const refused = tree.refused.map(({ path, reason }) => ({
+    kind: 'refused' as const,
     tree: tree.tree,
     path,
     reason,
   }));
   return [...files, ...links, ...refs, ...refused];
+}
+
+function planFiles(
+  tree: CatalogTree,
+  local: LocalTree | undefined,
+  selection: Selection,
+  wishes: TreeWishes,
+  wishOfBlob: ReadonlyMap<string, Wish>,
+): PlanItem[] {
+  return tree.files.map((file) => {
+    const wish = wishOfBlob.get(file.path) ?? wishForFile(wishes, tree.tree, file.path, selection);
+    const reason = wish === 'selected' ? reasonForFile(file, local?.files.get(file.path)) : wish;
+    return { kind: 'file', tree: tree.tree, path: file.path, reason, file };
+  });
+}
+
+function planLinks(
+  tree: CatalogTree,
+  local: LocalTree | undefined,
+  links: readonly { readonly link: CatalogLink; readonly wish: Wish }[],
+): PlanItem[] {
+  const held = new Set(tree.files.map(({ path }) => path));
+  return links.map(({ link, wish }) => {
+    const reason = wish === 'selected' ? reasonForLink(link, local, held) : wish;
+    return { kind: 'link', tree: tree.tree, path: link.path, reason, link };
+  });
+}
+
+function planRefs(
+  tree: CatalogTree,
+  local: LocalTree | undefined,
+  selected: ReadonlyMap<string, ReadonlySet<string>>,
+): PlanItem[] {
+  const leadSomewhere = Array.from(local?.links.values() ?? []).filter(
+    ({ to }) => to !== undefined && local?.files.has(to),
+  );
+  const here = pathsByCommit([...(local?.files.keys() ?? []), ...leadSomewhere.map(({ path }) => path)]);
+  return tree.refs.map(({ path, content }) => {
+    const reason = selected.has(content)
+      ? reasonForRef(tree, content, local?.refs.get(path), selected, here)
+      : 'not-selected';
+    return { kind: 'ref', tree: tree.tree, path, reason, content };
+  });
 }
 
 function reasonForFile(wanted: CatalogFile, found: LocalFile | undefined): Reason {
@@ -186,17 +210,21 @@ function reasonForLink(link: CatalogLink, local: LocalTree | undefined, held: Re
   return found?.to === link.to ? 'present' : 'missing';
 }
 
-/** A ref that the server has moved on this disk stays, if its commit has all that the bucket's has. */
+/**
+ * A ref that the server has moved on this disk stays, if its commit has all that the bucket's has; one that points to
+ * a commit which the bucket's ref has left was not moved here.
+ */
 function reasonForRef(
+  { retired }: CatalogTree,
   wanted: string,
   found: string | undefined,
-  paths: ReadonlyMap<string, ReadonlySet<string>>,
-  localPaths: ReadonlyMap<string, ReadonlySet<string>>,
+  selected: ReadonlyMap<string, ReadonlySet<string>>,
+  here: ReadonlyMap<string, ReadonlySet<string>>,
 ): Reason {
   if (found === undefined) return 'missing';
   if (found === wanted) return 'present';
-  const keepsAll = mayRefMove(paths.get(commitOfRef(wanted)), localPaths.get(commitOfRef(found)));
-  return keepsAll && found === commitOfRef(found) ? 'present' : 'digest-differs';
+  const wasMovedHere = isCommit(found) && !retired.has(found);
+  return wasMovedHere && mayRefMove(selected.get(wanted), here.get(found)) ? 'present' : 'digest-differs';
 }
 
 function wishForPath(wishes: TreeWishes, tree: TreeName, path: string): Wish {

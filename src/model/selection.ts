@@ -1,9 +1,8 @@
-import picomatch from 'picomatch';
 import { ModelCacheError } from '../errors.ts';
 import type { CatalogTree } from './catalog.ts';
 import { isCommit } from './digest.ts';
-import { commitOfRef } from './merge.ts';
-import { displayName, isRepoTree, type TreeName } from './tree.ts';
+import { fnmatch } from './fnmatch.ts';
+import { displayName, isRepoTree } from './tree.ts';
 
 /** `ORG/NAME[@REV][:GLOB]`: what a user wants of one repo. */
 export interface ModelSpec {
@@ -44,11 +43,12 @@ export function parseModelSpec(text: string): ModelSpec {
 /** Why a path of a tree is wanted or not, before anything is known of this disk. */
 export type Wish = 'selected' | 'excluded' | 'not-selected' | 'old-revision';
 
+/** What a selection says of one tree. */
 export interface TreeWishes {
   /** `commit` is undefined for files outside snapshots (a checkpoint of torch, a blob without a link). */
   readonly wishFor: (commit: string | undefined, file: string) => Wish;
-  /** Specs of the selection that spoke of this tree. */
-  readonly specs: readonly ModelSpec[];
+  /** The specs that ask for this path. */
+  readonly specsFor: (commit: string | undefined, file: string) => readonly ModelSpec[];
 }
 
 /**
@@ -57,42 +57,34 @@ export interface TreeWishes {
 export function wishesFor(tree: CatalogTree, selection: Selection, current: ReadonlySet<string>): TreeWishes {
   const name = displayName(tree.tree);
   const isExcluded = matcher(selection.exclude);
-  const specs = selection.models.filter(({ repo }) => isRepoTree(tree.tree) && repo === name);
-  const spoken = specs.map((spec) => ({
-    commits: spec.revision === undefined ? undefined : commitsOf(tree, spec.revision),
-    matches: spec.glob === undefined ? () => true : matcher([spec.glob]),
-  }));
-  const wishFor = (commit: string | undefined, file: string): Wish => {
+  const specs = selection.models
+    .filter(({ repo }) => isRepoTree(tree.tree) && repo === name)
+    .map((spec) => ({
+      spec,
+      commits: spec.revision === undefined ? current : commitsOf(tree, spec.revision),
+      matches: spec.glob === undefined ? () => true : matcher([spec.glob]),
+    }));
+  const isCurrent = (commit: string | undefined): boolean => commit === undefined || current.has(commit);
+  const specsFor: TreeWishes['specsFor'] = (commit, file) =>
+    commit === undefined || isExcluded(`${name}/${file}`)
+      ? []
+      : specs.filter(({ commits, matches }) => commits.has(commit) && matches(file)).map(({ spec }) => spec);
+  const wishFor: TreeWishes['wishFor'] = (commit, file) => {
     if (isExcluded(`${name}/${file}`)) return 'excluded';
-    const isCurrent = commit === undefined || current.has(commit);
-    if (selection.models.length === 0) return isCurrent ? 'selected' : 'old-revision';
-    const matching = spoken.filter(({ matches }) => matches(file));
-    const wanted = matching.some(({ commits }) =>
-      commits === undefined ? isCurrent : commit !== undefined && commits.has(commit),
-    );
-    if (wanted) return 'selected';
-    return matching.length > 0 && !isCurrent ? 'old-revision' : 'not-selected';
+    if (selection.models.length === 0) return isCurrent(commit) ? 'selected' : 'old-revision';
+    if (specsFor(commit, file).length > 0) return 'selected';
+    return !isCurrent(commit) && specs.some(({ matches }) => matches(file)) ? 'old-revision' : 'not-selected';
   };
-  return { wishFor, specs };
+  return { wishFor, specsFor };
 }
 
 /** One test for several fnmatch patterns; no pattern matches nothing. */
 export function matcher(patterns: readonly string[]): (text: string) => boolean {
-  const tests = patterns.map((pattern) => globTest(pattern.endsWith('/') ? `${pattern}*` : pattern));
+  const tests = patterns.map((pattern) => fnmatch(pattern.endsWith('/') ? `${pattern}*` : pattern));
   return (text) => tests.some((test) => test(text));
 }
 
-export function treeMatchesSpec(tree: TreeName, spec: ModelSpec): boolean {
-  return isRepoTree(tree) && displayName(tree) === spec.repo;
-}
-
-function globTest(pattern: string): (text: string) => boolean {
-  return picomatch(pattern, { bash: true, dot: true, nobrace: true, noextglob: true, nonegate: true });
-}
-
 function commitsOf(tree: CatalogTree, revision: string): ReadonlySet<string> {
-  const named = tree.refs
-    .filter(({ path }) => path === `refs/${revision}`)
-    .map(({ content }) => commitOfRef(content));
+  const named = tree.refs.filter(({ path }) => path === `refs/${revision}`).map(({ content }) => content);
   return new Set(isCommit(revision) ? [revision, ...named] : named);
 }

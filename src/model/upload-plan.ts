@@ -1,12 +1,9 @@
-import { isBlob, objectKey } from './bucket.ts';
+import { isBlob, isHeld, objectKey, type Listing } from './bucket.ts';
 import { digestsOfBlobName, firstMismatch, type Digests } from './digest.ts';
 import type { Inventory, LocalContent, LocalTree } from './inventory.ts';
 import { serializeManifest, type Manifest, type ManifestFile } from './manifest.ts';
-import { commitOfRef, manifestOf, mergeTree, pathsByCommit, type TreeView } from './merge.ts';
+import { manifestOf, mergeTree, pathsByCommit, type TreeView } from './merge.ts';
 import { linkTarget, resolveLink } from './paths.ts';
-
-/** Every object of the bucket: key → bytes. */
-export type Listing = ReadonlyMap<string, number>;
 
 /** A file whose bytes the bucket lacks. What it must turn out to be while it is sent is known by name or by an earlier hash. */
 export interface UploadItem extends LocalContent {
@@ -36,7 +33,7 @@ export interface UploadPlan {
 export function filesToProveForUpload(inventory: Inventory, listing: Listing): readonly LocalContent[] {
   return contents(inventory).filter(
     ({ tree, file }) =>
-      !isBlob(tree.tree, file.path) || listing.get(`${tree.tree}/${file.path}`) === file.size,
+      !isBlob(tree.tree, file.path) || isHeld(listing, `${tree.tree}/${file.path}`, file.size),
   );
 }
 
@@ -57,10 +54,10 @@ export function planUpload(inventory: Inventory, listing: Listing): UploadPlan {
     else if (byName === undefined && wanted.sha256 === undefined) unproved.push(content);
     else {
       const key = objectKey(tree.tree, { path: file.path, sha256: wanted.sha256 ?? '' });
-      const sizeThere = keys.has(key) ? file.size : listing.get(key);
-      if (sizeThere === file.size) present.push(content);
-      else
-        send.push({ ...content, key, wanted, reason: sizeThere === undefined ? 'missing' : 'size-differs' });
+      const isThere = isHeld(listing, key, file.size);
+      if (isThere && file.digests?.sha256 === undefined) unproved.push(content);
+      else if (isThere || keys.has(key)) present.push(content);
+      else send.push({ ...content, key, wanted, reason: listing.has(key) ? 'size-differs' : 'missing' });
       keys.add(key);
     }
   }
@@ -119,7 +116,7 @@ function localManifest(
     links,
     // A ref whose commit has nothing here yet would be a promise.
     refs: Array.from(refs, ([path, content]) => ({ path, content })).filter(({ content }) =>
-      commits.has(commitOfRef(content)),
+      commits.has(content),
     ),
     retired: [],
   };
@@ -138,7 +135,7 @@ function refsWithNews(
 /** Objects that somebody has deleted from the bucket must not be promised again. */
 function withoutLostObjects(view: TreeView, listing: Listing): TreeView {
   const files = new Map(
-    [...view.files].filter(([, file]) => listing.get(objectKey(view.tree, file)) === file.size),
+    [...view.files].filter(([, file]) => isHeld(listing, objectKey(view.tree, file), file.size)),
   );
   const isLost = (path: string | undefined): boolean =>
     path !== undefined && view.files.has(path) && !files.has(path);

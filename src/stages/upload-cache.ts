@@ -12,18 +12,13 @@ import {
   manifestKey,
   MANIFESTS_PREFIX,
   objectKey,
+  type Listing,
 } from '../model/bucket.ts';
 import type { Digests } from '../model/digest.ts';
 import type { Inventory, LocalContent, LocalTree } from '../model/inventory.ts';
 import { serializeManifest, type ManifestFile } from '../model/manifest.ts';
 import type { TreeView } from '../model/merge.ts';
-import {
-  filesToProveForUpload,
-  nextManifest,
-  planUpload,
-  type Listing,
-  type UploadPlan,
-} from '../model/upload-plan.ts';
+import { filesToProveForUpload, nextManifest, planUpload, type UploadPlan } from '../model/upload-plan.ts';
 import { readManifests, refuseUnknownFormat } from '../store/read-manifests.ts';
 import type { Store } from '../store/store.ts';
 import type { Progress } from '../transfer/progress.ts';
@@ -135,7 +130,9 @@ export async function executeUpload(
       await store.put(manifestKey(tree.tree, name), bytes, signal);
       manifests.push(manifestKey(tree.tree, name));
     }
-    for (const [path, content] of tree.refs) state.agreeOnRef(tree.tree, path, content);
+    // A ref that could not move in the bucket is still news the next time.
+    const agreed = manifest?.refs ?? Array.from(view?.refs ?? [], ([path, content]) => ({ path, content }));
+    for (const { path, content } of agreed) state.agreeOnRef(tree.tree, path, content);
   }
   return { sent, manifests };
 }

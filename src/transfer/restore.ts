@@ -4,7 +4,6 @@ import { createPace } from '../cache/pace.ts';
 import type { Publisher } from '../cache/publish.ts';
 import { withStaged } from '../cache/staging.ts';
 import type { State } from '../cache/state.ts';
-import { commitOfRef } from '../model/merge.ts';
 import { snapshotPath } from '../model/paths.ts';
 import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
 import type { TreeName } from '../model/tree.ts';
@@ -91,7 +90,7 @@ class RestoreRun {
 
   publishRefs(): void {
     for (const item of this.#plan.items.filter(isRefToWrite)) {
-      if (this.#brokenCommits.has(nameOf(item.tree, commitOfRef(item.content)))) continue;
+      if (this.#brokenCommits.has(nameOf(item.tree, item.content))) continue;
       this.#tools.publisher.publishRef(this.#localPath(item.tree, item.path), item.content);
     }
     for (const item of this.#plan.items) {

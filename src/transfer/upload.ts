@@ -18,7 +18,7 @@ export interface SentFile {
   readonly digests: Digests;
 }
 
-interface UploadFailure {
+export interface UploadFailure {
   readonly item: UploadItem;
   readonly error: ModelCacheError;
 }
