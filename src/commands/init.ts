@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { layout } from '../cache/layout.ts';
-import { State } from '../cache/state.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { becomeServer } from '../handover/become.ts';
 import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
@@ -15,7 +14,7 @@ import type { Context } from '../stages/context.ts';
 import { describePlan } from '../stages/describe-plan.ts';
 import { finish } from '../stages/finish.ts';
 import { readStore, type ReadStore } from '../stages/read-store.ts';
-import { remember } from '../stages/remember.ts';
+import { localCache, remember } from '../stages/local-cache.ts';
 import { planFor, prepareDir, restore, type PreparedDir } from '../stages/restore-cache.ts';
 import {
   planReport,
@@ -56,7 +55,7 @@ async function planOnly(context: Context): Promise<number> {
   const { store, catalog } = await readStore(context, patienceOf(context));
   store.close();
   const { dir, freeBytes } = pickDir(context, findDirs(context), bytesSelected(catalog, settings.selection));
-  const plan = await planFor(context, { dir, freeBytes, state: State.load(dir), reuse: [] }, catalog, stop);
+  const plan = await planFor(context, { ...localCache(context, dir), freeBytes }, catalog, stop);
   print(settings.json ? `${JSON.stringify(plan, undefined, 2)}\n` : describePlan(plan));
   reporter.add({ restore: planReport(plan, 'planned') });
   return finish(context, 0, 'ok');
@@ -106,7 +105,7 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
     return tellFailed(context, dir, error, server);
   } finally {
     if (isRead(read)) read.store.close();
-    if (prepared !== undefined) remember(context, prepared.dir, prepared.state);
+    if (prepared !== undefined) remember(context, prepared);
   }
 }
 

@@ -1,40 +1,28 @@
-import { existingDir } from '../cache/dirs.ts';
-import { scanCache } from '../cache/scan.ts';
-import { State } from '../cache/state.ts';
-import { cachesBefore } from '../handover/environment.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { compareTrees, type TreeComparison } from '../model/compare.ts';
 import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
+import { findLocalCache, scanLocal } from '../stages/local-cache.ts';
 import { readStore } from '../stages/read-store.ts';
 import { bytes, files } from '../stages/words.ts';
 import { displayName } from '../model/tree.ts';
 
 /** What is here, what is in the bucket, what differs. Compares names and sizes; `verify` hashes. */
 export async function status(context: Context): Promise<number> {
-  const { settings, reporter, env, print } = context;
+  const { settings, reporter, print } = context;
   const { store, catalog } = await readStore(context, { ...patienceOf(context), minSpeed: 0 });
   store.close();
-  const dir = existingDir(settings.dirs);
-  const inventory = dir === undefined ? emptyInventory(settings.dirs) : await look(dir, context, env);
+  const cache = findLocalCache(context);
+  const inventory = cache === undefined ? emptyInventory(settings.dirs) : await scanLocal(context, cache);
   const trees = compareTrees(catalog, inventory);
   const inSync = trees.every(
     ({ missingHere, missingInBucket }) => missingHere.files === 0 && missingInBucket.files === 0,
   );
-  reporter.add({ dir: dir ?? null, status: { inSync, trees: [...trees], foreign: [...inventory.foreign] } });
+  reporter.add({ status: { inSync, trees: [...trees], foreign: [...inventory.foreign] } });
   if (!settings.json) print(describe(store.url, inventory, catalog, trees));
   return finish(context, settings.check && !inSync ? 1 : 0, 'ok');
-}
-
-async function look(dir: string, { settings }: Context, env: Context['env']): Promise<Inventory> {
-  const { hubs, torchHomes } = cachesBefore(dir, env, settings.reuse);
-  return scanCache(dir, {
-    also: settings.also.map(({ tree }) => tree),
-    state: State.load(dir),
-    reuse: [...hubs, ...torchHomes],
-  });
 }
 
 function emptyInventory(dirs: readonly string[]): Inventory {

@@ -1,18 +1,18 @@
-import { existingDir } from '../cache/dirs.ts';
-import { State } from '../cache/state.ts';
-import { explain, ModelCacheError } from '../errors.ts';
-import { cachesBefore } from '../handover/environment.ts';
+import { explain } from '../errors.ts';
 import type { UploadPlan } from '../model/upload-plan.ts';
 import { itemFailure, type Report } from '../report.ts';
 import { connect, patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
+import type { FileFailure } from '../stages/file-failure.ts';
 import { finish } from '../stages/finish.ts';
-import { remember } from '../stages/remember.ts';
+import { remember, requireLocalCache, type LocalCache } from '../stages/local-cache.ts';
 import { withProgressLines } from '../stages/progress-lines.ts';
-import { executeUpload, planUploadOf, readBucket, type FileFailure } from '../stages/upload-cache.ts';
-import { bytes, files, seconds, speed } from '../stages/words.ts';
+import { readBucket } from '../stages/read-bucket.ts';
+import { executeUpload, planUploadOf } from '../stages/upload-cache.ts';
+import { bytes, files, seconds, speed, storeName } from '../stages/words.ts';
 import type { Store } from '../store/store.ts';
 import { Progress } from '../transfer/progress.ts';
+import type { SentFile } from '../transfer/upload.ts';
 import { withPatience } from '../transfer/watchdog.ts';
 
 /** For taking back the parts of an upload that was stopped, within what a container runtime leaves after SIGTERM. */
@@ -20,92 +20,108 @@ const GRACE_MS = 8000;
 
 /** Puts into the bucket what it lacks of the dir. Safe beside a live server and other uploads: nothing is ever modified. */
 export async function upload(context: Context): Promise<number> {
-  const dir = requireDir(context);
+  const cache = requireLocalCache(context, 'upload');
   const store = await connect(context);
-  const state = State.load(dir);
   const progress = new Progress();
   // Any speed is better than not uploading; only a store that says nothing at all is given up.
   const patience = { ...patienceOf(context), minSpeed: 0, timeout: undefined, grace: GRACE_MS };
   try {
     return await withPatience(patience, progress, context.stop, (signal) =>
-      uploadTo(context, dir, store, state, progress, signal),
+      uploadTo(context, cache, store, progress, signal),
     );
   } finally {
     store.close();
-    if (!context.settings.dryRun) remember(context, dir, state);
+    if (!context.settings.dryRun) remember(context, cache);
   }
 }
 
 async function uploadTo(
   context: Context,
-  dir: string,
+  cache: LocalCache,
   store: Store,
-  state: State,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<number> {
-  const { log, reporter, env, settings } = context;
-  const { hubs, torchHomes } = cachesBefore(dir, env, settings.reuse);
+  const { log, reporter, settings } = context;
   const bucket = await reporter.phase('listing', () =>
     progress.whileWaiting(() => readBucket(context, store, signal)),
   );
-  log.info('store.ready', `${store.kind === 'S3' ? 'S3 store' : 'store'} ready: ${store.url}`);
-  const planned = await reporter.phase('inventory', () =>
-    planUploadOf(context, dir, state, [...hubs, ...torchHomes], bucket, signal),
-  );
+  log.info('store.ready', `${storeName(store.kind)} ready: ${store.url}`);
+  const planned = await reporter.phase('inventory', () => planUploadOf(context, cache, bucket, signal));
   const failures: FileFailure[] = [];
   const onFailure = (failure: FileFailure): void => {
     failures.push(failure);
     log.warn('upload.item', `not uploaded: ${explain(failure.error)}`);
   };
-  for (const failure of [...planned.unfinished, ...corruptOf(planned.plan)]) onFailure(failure);
-  if (settings.dryRun) return tellPlan(context, dir, planned.plan, failures);
-  if (planned.plan.send.length > 0)
+  for (const failure of planned.leftOut) onFailure(failure);
+  if (settings.dryRun) return tellPlan(context, cache.dir, planned.plan, failures);
+  const { send, present } = planned.plan;
+  if (send.length > 0) {
     log.info(
       'upload.started',
-      `Uploading models from ${dir} to ${store.kind}: ${sumOf(planned.plan)} to ${store.url}`,
+      `Uploading models from ${cache.dir} to ${store.kind}: ${sumOf(send)} to ${store.url}`,
     );
+  }
   const start = performance.now();
   const { sent, manifests } = await reporter.phase('transfer', () =>
     withProgressLines(log, 'upload.progress', `${store.kind} upload`, progress, () =>
-      executeUpload(dir, planned, bucket, { store, state, progress, signal, onFailure }),
+      executeUpload(cache, planned, bucket, { store, progress, signal, onFailure }),
     ),
   );
-  const sentBytes = sent.reduce((sum, { item }) => sum + item.file.size, 0);
-  const elapsed = performance.now() - start;
+  tellUploaded(context, store, cache.dir, { sent, present, manifests, failures }, performance.now() - start);
+  return failures.length === 0 ? finish(context, 0, 'ok') : finish(context, 1, 'upload-incomplete');
+}
+
+interface Uploaded {
+  readonly sent: readonly SentFile[];
+  readonly present: UploadPlan['present'];
+  readonly manifests: readonly string[];
+  readonly failures: readonly FileFailure[];
+}
+
+function tellUploaded(
+  { log, reporter }: Context,
+  store: Store,
+  dir: string,
+  { sent, present, manifests, failures }: Uploaded,
+  elapsed: number,
+): void {
+  const count = countOf(sent.map(({ item }) => item));
   const isWhole = failures.length === 0;
-  const did = sent.length === 0 && manifests.length === 0;
-  log.info(
-    'upload.completed',
-    did && isWhole
-      ? `Nothing to upload: ${store.url} holds all of ${dir} (${files(planned.plan.present.length)})`
-      : `Models uploaded to ${store.kind} - future cold starts will be faster: ${files(sent.length)}, ${bytes(sentBytes)} in ${seconds(elapsed)} (${speed(sentBytes, elapsed)})${isWhole ? '' : `; ${files(failures.length)} left out`}`,
-  );
+  const isNothing = isWhole && sent.length === 0 && manifests.length === 0;
+  const done = `Models uploaded to ${store.kind} - future cold starts will be faster`;
+  const moved = `${files(count.files)}, ${bytes(count.bytes)} in ${seconds(elapsed)} (${speed(count.bytes, elapsed)})`;
+  const message = isNothing
+    ? `Nothing to upload: ${store.url} holds all of ${dir} (${files(present.length)})`
+    : `${done}: ${moved}${isWhole ? '' : `; ${files(failures.length)} left out`}`;
+  log.info('upload.completed', message);
   reporter.add({
     upload: {
-      status: isWhole ? (did ? 'nothing-to-do' : 'completed') : 'incomplete',
-      sent: { files: sent.length, bytes: sentBytes },
-      present: countOf(planned.plan.present),
+      status: isNothing ? 'nothing-to-do' : isWhole ? 'completed' : 'incomplete',
+      sent: count,
+      present: countOf(present),
       manifests: [...manifests],
       failures: failures.map(itemFailure),
     },
   });
-  return isWhole ? finish(context, 0, 'ok') : finish(context, 1, 'upload-incomplete');
 }
 
-function tellPlan(context: Context, dir: string, plan: UploadPlan, failures: readonly FileFailure[]): number {
-  const lines = plan.send.map(
+function tellPlan(
+  context: Context,
+  dir: string,
+  { send, present }: UploadPlan,
+  failures: readonly FileFailure[],
+): number {
+  const lines = send.map(
     ({ reason, file, key }) => `${reason.padEnd(14)} ${bytes(file.size).padStart(10)}  ${key}`,
   );
-  if (!context.settings.json)
-    context.print(
-      `${[...lines, `${dir}: ${sumOf(plan)} to send; ${files(plan.present.length)} there already`].join('\n')}\n`,
-    );
+  const sums = `${dir}: ${sumOf(send)} to send; ${files(present.length)} there already`;
+  if (!context.settings.json) context.print(`${[...lines, sums].join('\n')}\n`);
   context.reporter.add({
     upload: {
       status: 'planned',
-      sent: countOf(plan.send),
-      present: countOf(plan.present),
+      sent: countOf(send),
+      present: countOf(present),
       manifests: [],
       failures: failures.map(itemFailure),
     },
@@ -113,33 +129,8 @@ function tellPlan(context: Context, dir: string, plan: UploadPlan, failures: rea
   return finish(context, 0, 'ok');
 }
 
-function requireDir({ settings, reporter }: Context): string {
-  const dir = existingDir(settings.dirs);
-  if (dir === undefined) {
-    throw new ModelCacheError(
-      'dir-unusable',
-      `there is no cache to upload: none of ${settings.dirs.join(', ')} exists`,
-      { hint: 'name it with --dir' },
-    );
-  }
-  reporter.add({ dir });
-  return dir;
-}
-
-function corruptOf({ corrupt }: UploadPlan): readonly FileFailure[] {
-  return corrupt.map(({ tree, file, wanted, found }) => ({
-    tree: tree.tree,
-    path: file.path,
-    error: new ModelCacheError('file-digest-differs', `${tree.root}/${file.path} is not what its name says`, {
-      wanted,
-      found,
-      hint: 'delete it and let the server download it again',
-    }),
-  }));
-}
-
-function sumOf({ send }: UploadPlan): string {
-  const { files: count, bytes: size } = countOf(send);
+function sumOf(contents: UploadPlan['present']): string {
+  const { files: count, bytes: size } = countOf(contents);
   return `${files(count)}, ${bytes(size)}`;
 }
 

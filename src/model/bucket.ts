@@ -30,7 +30,12 @@ export type Listing = ReadonlyMap<string, number>;
 
 /** Whether an object is there with its size, and will stay: one that `prune` has doomed counts as absent. */
 export function isHeld(listing: Listing, key: string, size: number): boolean {
-  return listing.get(key) === size && !listing.has(`${DOOMED_PREFIX}${key}`);
+  return listing.get(key) === size && !listing.has(doomedKey(key));
+}
+
+/** The mark by which `prune` says that an object is about to go. */
+export function doomedKey(key: string): string {
+  return `${DOOMED_PREFIX}${key}`;
 }
 
 export function manifestKey(tree: TreeName, name: string): string {

@@ -3,7 +3,7 @@
  * `*` and `?` also match `/`, `[!a]` negates and `[^a]` does not, and nothing else is special.
  */
 export function fnmatch(pattern: string): (text: string) => boolean {
-  const [first = '', ...others] = split([...pattern]);
+  const [first = '', ...others] = split(Array.from(pattern));
   const last = others.pop();
   // Each piece between two stars is found once, at its first place, and never looked for again: a lookahead that has
   // matched is not tried anew, so that no pattern takes more than a moment.

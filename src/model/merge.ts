@@ -118,7 +118,7 @@ function mergeRefs(
       }
     }
   }
-  const wanted = [...refs.values(), ...[...waiting.values()].flatMap((commits) => [...commits])];
+  const wanted = [...refs.values(), ...Array.from(waiting.values(), (commits) => Array.from(commits)).flat()];
   for (const commit of wanted) retired.delete(commit);
   return { refs, retired };
 }

@@ -13,7 +13,7 @@ export interface UploadItem extends LocalContent {
 }
 
 /** A file that is not what its name says: it is not sent, and no manifest will name it. */
-interface CorruptFile extends LocalContent {
+export interface CorruptFile extends LocalContent {
   readonly wanted: string;
   readonly found: string;
 }

@@ -3,8 +3,7 @@ import { ownerFor } from '../cache/owner.ts';
 import { proveFiles } from '../cache/prove.ts';
 import { Publisher } from '../cache/publish.ts';
 import { linkLegacyRepos, linkReused } from '../cache/reuse.ts';
-import { scanCache } from '../cache/scan.ts';
-import { State } from '../cache/state.ts';
+import type { State } from '../cache/state.ts';
 import { explain } from '../errors.ts';
 import { cachesBefore } from '../handover/environment.ts';
 import type { DirCandidate } from '../model/budget.ts';
@@ -14,18 +13,15 @@ import { filesToProve, planRestore, type RestorePlan } from '../model/plan.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { executeRestore, type Failure } from '../transfer/restore.ts';
 import type { Context } from './context.ts';
+import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
 import { withProgressLines } from './progress-lines.ts';
 import type { ReadStore } from './read-store.ts';
 import { bytes, files, seconds, speed, syncName } from './words.ts';
 
 /** A cache dir that can be worked in, and what other caches gave it. */
-export interface PreparedDir {
-  readonly dir: string;
+export interface PreparedDir extends LocalCache {
   readonly freeBytes: number;
   readonly publisher: Publisher;
-  readonly state: State;
-  /** Caches that blobs of the dir may link to. */
-  readonly reuse: readonly string[];
 }
 
 /** What a restore came to. */
@@ -35,32 +31,27 @@ export interface Outcome {
 }
 
 /** Makes a dir ready: leftovers of killed runs go, other caches are linked. Nothing is fetched. */
-export async function prepareDir(
-  { settings, env, log }: Context,
-  { dir, freeBytes }: DirCandidate,
-): Promise<PreparedDir> {
+export async function prepareDir(context: Context, { dir, freeBytes }: DirCandidate): Promise<PreparedDir> {
+  const { settings, env, log } = context;
   const publisher = new Publisher(dir, ownerFor(dir, settings.owner));
-  const before = cachesBefore(dir, env, settings.reuse);
   await clearLeftovers(dir, Date.now());
   linkLegacyRepos(dir, publisher);
-  for (const path of linkReused(dir, before, publisher))
+  for (const path of linkReused(dir, cachesBefore(dir, env, settings.reuse), publisher))
     log.info('cache.reused', `models in ${path} are linked into ${dir}`);
-  return { dir, freeBytes, publisher, state: State.load(dir), reuse: [...before.hubs, ...before.torchHomes] };
+  return { ...localCache(context, dir), freeBytes, publisher };
 }
 
 /** Looks at the disk, proves what the catalog knows of it, and decides. */
 export async function planFor(
   context: Context,
-  { dir, freeBytes, state, reuse }: Pick<PreparedDir, 'dir' | 'freeBytes' | 'state' | 'reuse'>,
+  cache: LocalCache & { readonly freeBytes: number },
   catalog: Catalog,
   signal: AbortSignal,
 ): Promise<RestorePlan> {
   const { settings, reporter } = context;
-  const found = await reporter.phase('inventory', () =>
-    scanCache(dir, { also: settings.also.map(({ tree }) => tree), state, reuse }),
-  );
-  const inventory = await reporter.phase('proof', () => proveFor(catalog, found, state, signal));
-  return planRestore(catalog, inventory, settings.selection, { freeBytes });
+  const found = await reporter.phase('inventory', () => scanLocal(context, cache));
+  const inventory = await reporter.phase('proof', () => proveFor(catalog, found, cache.state, signal));
+  return planRestore(catalog, inventory, settings.selection, cache);
 }
 
 /** Carries the plan out. Throws when the store fails or time is up; what was published by then stays. */

@@ -6,6 +6,11 @@ export function syncName(kind: Store['kind']): string {
   return `${kind} model sync`;
 }
 
+/** `S3 store ready: ...`, and `store ready: ...` for a folder. */
+export function storeName(kind: Store['kind']): string {
+  return kind === 'S3' ? 'S3 store' : 'store';
+}
+
 export function bytes(count: number): string {
   return prettyBytes(count, { maximumFractionDigits: 2 });
 }

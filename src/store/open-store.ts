@@ -1,5 +1,5 @@
 import { FolderStore } from './folder-store.ts';
-import type { S3Settings } from './s3-store.ts';
+import type { S3Settings } from './s3-client.ts';
 import type { Store } from './store.ts';
 
 export type StoreSettings =

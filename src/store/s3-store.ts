@@ -1,40 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { Readable } from 'node:stream';
 import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
-  UploadPartCommand,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { ModelCacheError } from '../errors.ts';
-import type { ByteRange } from '../model/parts.ts';
-import { explainS3Error, missingCredentials, type RequestContext } from './s3-errors.ts';
-import { providerOf } from './providers.ts';
-import { resolveCredentials, type CredentialSettings } from './credentials.ts';
+import { abortingWith, createClient, within, type S3Settings } from './s3-client.ts';
+import { explainS3Error, type RequestContext } from './s3-errors.ts';
+import { objectSizeOf } from './s3-range.ts';
 import { formatStoreUrl } from './store-url.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
 
-export interface S3Settings {
-  readonly bucket: string;
-  readonly prefix: string;
-  /** With a scheme; undefined: AWS. */
-  readonly endpoint: string | undefined;
-  readonly region: string;
-  readonly credentials: CredentialSettings;
-  /** A file of certificates to trust instead of Node's own. */
-  readonly caBundle: string | undefined;
-  /** Milliseconds without a byte after which a connection counts as dead. */
-  readonly idleTimeout: number;
-}
-
-const CONNECT_TIMEOUT_MS = 5000;
-const MAX_SOCKETS = 32;
 const PARTS_IN_FLIGHT = 4;
 
 /** An S3 bucket, on AWS or on anything that speaks its protocol. Facts about providers: docs/operations.md. */
@@ -243,90 +222,6 @@ export class S3Store implements Store {
       found: `${found > wanted ? 'more' : found} bytes`,
     });
   }
-}
-
-async function createClient(settings: S3Settings): Promise<{ client: S3Client; source: string }> {
-  const { endpoint, region, caBundle, idleTimeout } = settings;
-  const credentials = settings.credentials.anonymous ? 'anonymous' : await resolveOrFail(settings);
-  const tls = caBundle === undefined ? {} : { ca: readFileSync(caBundle) };
-  const client = new S3Client({
-    region,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    forcePathStyle: providerOf(endpoint).forcePathStyle,
-    maxAttempts: 3,
-    // Many providers refuse or misreport the SDK's own checksums; ours decide.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    followRegionRedirects: true,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: idleTimeout,
-      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
-      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...tls }),
-    }),
-    ...(credentials === 'anonymous'
-      ? {
-          signer: { sign: (request) => Promise.resolve(request) },
-          credentials: { accessKeyId: '', secretAccessKey: '' },
-        }
-      : { credentials: credentials.provider }),
-  });
-  return { client, source: credentials === 'anonymous' ? 'none, the bucket is public' : credentials.source };
-}
-
-async function resolveOrFail(
-  settings: S3Settings,
-): Promise<NonNullable<Awaited<ReturnType<typeof resolveCredentials>>>> {
-  const credentials = await resolveCredentials(settings.credentials);
-  if (credentials !== undefined) return credentials;
-  const { code, message, hint } = missingCredentials(settings);
-  throw new ModelCacheError(code, message, { hint });
-}
-
-/** lib-storage aborts its upload, but not the requests in flight; through this client it does both, and waits. */
-function abortingWith(client: S3Client, signal: AbortSignal | undefined): S3Client {
-  if (signal === undefined) return client;
-  const send = (command: Parameters<S3Client['send']>[0]): Promise<unknown> => {
-    const carriesBytes = command instanceof UploadPartCommand || command instanceof PutObjectCommand;
-    return client.send(command, carriesBytes ? within(signal) : {});
-  };
-  return Object.assign(Object.create(client) as S3Client, { send });
-}
-
-function within(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal };
-}
-
-/** Throws when the store answered with other bytes than those that were asked for. */
-function objectSizeOf(
-  key: string,
-  contentRange: string | undefined,
-  contentLength: number | undefined,
-  range: ByteRange | undefined,
-): number {
-  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '');
-  if (match === null) {
-    const size = contentLength ?? 0;
-    if (range === undefined || (range.start === 0 && range.end === size)) return size;
-    throw otherRange(range, contentRange ?? `all ${size} bytes`);
-  }
-  const [start, last, size] = match.slice(1).map(Number) as [number, number, number];
-  if (range === undefined || start !== range.start) throw otherRange(range, contentRange ?? '');
-  if (range.end > size) throw endsEarly(key, range, size);
-  if (last !== range.end - 1) throw otherRange(range, contentRange ?? '');
-  return size;
-}
-
-function otherRange(range: ByteRange | undefined, found: string): ModelCacheError {
-  const wanted = range === undefined ? 'the whole object' : `bytes ${range.start}-${range.end - 1}`;
-  return new ModelCacheError('store-failed', 'the store answered with another range', { wanted, found });
-}
-
-function endsEarly(key: string, range: ByteRange, size: number): ModelCacheError {
-  return new ModelCacheError('object-size-differs', `the object ${key} ends before it should`, {
-    wanted: `at least ${range.end} bytes`,
-    found: `${size} bytes`,
-  });
 }
 
 function asError(reason: unknown): Error {

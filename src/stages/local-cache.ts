@@ -1,0 +1,55 @@
+import { existingDir } from '../cache/dirs.ts';
+import { scanCache } from '../cache/scan.ts';
+import { State } from '../cache/state.ts';
+import { explain, ModelCacheError } from '../errors.ts';
+import { cachesBefore } from '../handover/environment.ts';
+import type { Inventory } from '../model/inventory.ts';
+import type { Context } from './context.ts';
+
+/** A dir as it is, with what was proved of it before. */
+export interface LocalCache {
+  readonly dir: string;
+  readonly state: State;
+  /** Other caches that its blobs may link to. */
+  readonly reuse: readonly string[];
+}
+
+/** The cache that a command without a server speaks of; undefined when none of the dirs exists. */
+export function findLocalCache(context: Context): LocalCache | undefined {
+  const dir = existingDir(context.settings.dirs);
+  if (dir === undefined) return undefined;
+  context.reporter.add({ dir });
+  return localCache(context, dir);
+}
+
+/** The same, where there is nothing to do without one: throws `dir-unusable`. */
+export function requireLocalCache(context: Context, purpose: 'upload' | 'verify'): LocalCache {
+  const cache = findLocalCache(context);
+  if (cache !== undefined) return cache;
+  const { dirs } = context.settings;
+  throw new ModelCacheError(
+    'dir-unusable',
+    `there is no cache to ${purpose}: none of ${dirs.join(', ')} exists`,
+    {
+      hint: 'name it with --dir',
+    },
+  );
+}
+
+export function localCache({ settings, env }: Context, dir: string): LocalCache {
+  const { hubs, torchHomes } = cachesBefore(dir, env, settings.reuse);
+  return { dir, state: State.load(dir), reuse: [...hubs, ...torchHomes] };
+}
+
+export function scanLocal({ settings }: Context, { dir, state, reuse }: LocalCache): Promise<Inventory> {
+  return scanCache(dir, { also: settings.also.map(({ tree }) => tree), state, reuse });
+}
+
+/** Keeps what was proved for the next run. A dir that cannot be written to is hashed again, nothing else. */
+export function remember({ log }: Context, { dir, state }: LocalCache): void {
+  try {
+    state.save(dir);
+  } catch (error) {
+    log.debug('report', `what was proved is not remembered: ${explain(error)}`);
+  }
+}

@@ -1,0 +1,31 @@
+import { explain } from '../errors.ts';
+import { MANIFESTS_PREFIX, type Listing } from '../model/bucket.ts';
+import type { TreeView } from '../model/merge.ts';
+import { readManifests, refuseUnknownFormat } from '../store/read-manifests.ts';
+import type { Store } from '../store/store.ts';
+import type { Context } from './context.ts';
+
+/** Everything that an upload must know of a bucket. */
+export interface BucketContents {
+  readonly listing: Listing;
+  readonly views: readonly TreeView[];
+}
+
+/** One listing of everything, and the manifests in it. */
+export async function readBucket(
+  { log, reporter }: Context,
+  store: Store,
+  signal: AbortSignal,
+): Promise<BucketContents> {
+  const [objects] = await Promise.all([
+    Array.fromAsync(store.list('', signal)),
+    refuseUnknownFormat(store, signal),
+  ]);
+  const keys = objects.map(({ key }) => key).filter((key) => key.startsWith(MANIFESTS_PREFIX));
+  const { views, refused } = await readManifests(store, keys, signal);
+  for (const error of refused) {
+    log.warn('manifest.refused', `left out: ${explain(error)}`);
+    reporter.problem(error);
+  }
+  return { listing: new Map(objects.map(({ key, size }) => [key, size])), views };
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { proveFile } from '../cache/digest.ts';
+import { algorithmsFor } from '../cache/prove.ts';
+import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { firstMismatch } from '../model/digest.ts';
+import type { LocalContent, LocalTree } from '../model/inventory.ts';
+import { roleOf } from '../model/tree.ts';
+import type { Context } from './context.ts';
+import type { FileFailure } from './file-failure.ts';
+import { remember, requireLocalCache, scanLocal, type LocalCache } from './local-cache.ts';
+
+/** What a verification looked at, and what was wrong. */
+export interface Checked {
+  readonly count: { readonly files: number; readonly bytes: number };
+  readonly failures: readonly FileFailure[];
+}
+
+/** Hashes every file of the cache, whatever was proved before, and looks where every link leads. */
+export async function verifyCache(context: Context): Promise<Checked> {
+  const cache = requireLocalCache(context, 'verify');
+  const inventory = await scanLocal(context, cache);
+  const failures: FileFailure[] = [];
+  const checked: LocalContent[] = [];
+  for (const tree of inventory.trees) {
+    failures.push(...danglingLinks(tree));
+    for (const file of tree.files.values()) {
+      context.stop.throwIfAborted();
+      checked.push({ tree, file });
+      const error = await checkFile(cache, { tree, file }, context.stop);
+      if (error !== undefined) failures.push({ tree: tree.tree, path: file.path, error });
+    }
+  }
+  remember(context, cache);
+  return {
+    count: { files: checked.length, bytes: checked.reduce((sum, { file }) => sum + file.size, 0) },
+    failures,
+  };
+}
+
+async function checkFile(
+  { dir, state }: LocalCache,
+  { tree, file }: LocalContent,
+  signal: AbortSignal,
+): Promise<ModelCacheError | undefined> {
+  const path = join(tree.root, file.path);
+  const role = roleOf(tree.tree, file.path);
+  const wanted = role?.role === 'blob' ? role.digests : (file.digests ?? {});
+  try {
+    const { digests, identity } = await proveFile(
+      join(dir, path),
+      algorithmsFor(tree.tree, file.path),
+      signal,
+    );
+    const mismatch = firstMismatch(wanted, digests);
+    if (mismatch === undefined) state.remember(path, identity, digests);
+    return mismatch && wrongContent(path, mismatch);
+  } catch (error) {
+    signal.throwIfAborted();
+    return toModelCacheError(error);
+  }
+}
+
+function danglingLinks(tree: LocalTree): readonly FileFailure[] {
+  return Array.from(tree.links.values()).flatMap(({ path, target, to }) => {
+    if (to === undefined || tree.files.has(to)) return [];
+    const error = new ModelCacheError('path-unsafe', `${tree.root}/${path} leads nowhere`, {
+      wanted: target,
+      hint: 'the server downloads that file again',
+    });
+    return [{ tree: tree.tree, path, error }];
+  });
+}
+
+function wrongContent(
+  path: string,
+  mismatch: { readonly wanted: string; readonly found: string },
+): ModelCacheError {
+  return new ModelCacheError('file-digest-differs', `${path} is not what it should be`, {
+    ...mismatch,
+    hint: 'delete it; `model-cache init` or the server brings it back',
+  });
+}

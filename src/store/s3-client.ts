@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { ModelCacheError } from '../errors.ts';
+import { resolveCredentials, type CredentialSettings } from './credentials.ts';
+import { providerOf } from './providers.ts';
+import { missingCredentials } from './s3-errors.ts';
+
+export interface S3Settings {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** With a scheme; undefined: AWS. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly credentials: CredentialSettings;
+  /** A file of certificates to trust instead of Node's own. */
+  readonly caBundle: string | undefined;
+  /** Milliseconds without a byte after which a connection counts as dead. */
+  readonly idleTimeout: number;
+}
+
+const CONNECT_TIMEOUT_MS = 5000;
+const MAX_SOCKETS = 32;
+
+/** The SDK's client as every provider takes it, and where its credentials came from. */
+export async function createClient(settings: S3Settings): Promise<{ client: S3Client; source: string }> {
+  const { endpoint, region, caBundle, idleTimeout } = settings;
+  const credentials = settings.credentials.anonymous ? 'anonymous' : await resolveOrFail(settings);
+  const tls = caBundle === undefined ? {} : { ca: readFileSync(caBundle) };
+  const client = new S3Client({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    forcePathStyle: providerOf(endpoint).forcePathStyle,
+    maxAttempts: 3,
+    // Many providers refuse or misreport the SDK's own checksums; ours decide.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    followRegionRedirects: true,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: idleTimeout,
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...tls }),
+    }),
+    ...(credentials === 'anonymous'
+      ? {
+          signer: { sign: (request) => Promise.resolve(request) },
+          credentials: { accessKeyId: '', secretAccessKey: '' },
+        }
+      : { credentials: credentials.provider }),
+  });
+  return { client, source: credentials === 'anonymous' ? 'none, the bucket is public' : credentials.source };
+}
+
+async function resolveOrFail(
+  settings: S3Settings,
+): Promise<NonNullable<Awaited<ReturnType<typeof resolveCredentials>>>> {
+  const credentials = await resolveCredentials(settings.credentials);
+  if (credentials !== undefined) return credentials;
+  const { code, message, hint } = missingCredentials(settings);
+  throw new ModelCacheError(code, message, { hint });
+}
+
+/** lib-storage aborts its upload, but not the requests in flight; through this client it does both, and waits. */
+export function abortingWith(client: S3Client, signal: AbortSignal | undefined): S3Client {
+  if (signal === undefined) return client;
+  const send = (command: Parameters<S3Client['send']>[0]): Promise<unknown> => {
+    const carriesBytes = command instanceof UploadPartCommand || command instanceof PutObjectCommand;
+    return client.send(command, carriesBytes ? within(signal) : {});
+  };
+  return Object.assign(Object.create(client) as S3Client, { send });
+}
+
+export function within(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal };
+}
