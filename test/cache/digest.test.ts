@@ -10,11 +10,20 @@ import { CacheDir, gitSha1, sha256 } from './cache-dir.ts';
 const dir = new CacheDir();
 after(() => rmSync(dir.path, { recursive: true }));
 
+const LARGE = 5 * 1024 * 1024;
 const BOTH = ['sha256', 'git-sha1'] as const;
 
 for (const [text, wanted256, wantedGit] of [
-  ['', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'],
-  ['hello\n', '5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03', 'ce013625030ba8dba906f756967f9e9ca394464a'],
+  [
+    '',
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391',
+  ],
+  [
+    'hello\n',
+    '5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03',
+    'ce013625030ba8dba906f756967f9e9ca394464a',
+  ],
 ] as const) {
   test(`the digests of ${JSON.stringify(text)} are the known ones`, async () => {
     const path = dir.at(dir.file('known', text));
@@ -28,7 +37,10 @@ for (const size of [1, 64 * 1024, 64 * 1024 + 1, 1024 * 1024, 3 * 1024 * 1024 + 
   test(`${size} bytes have the digests that others compute`, async () => {
     const bytes = randomBytes(size);
     const path = dir.at(dir.file('sized', bytes));
-    assert.deepEqual((await proveFile(path, BOTH)).digests, { sha256: sha256(bytes), gitSha1: gitSha1(bytes) });
+    assert.deepEqual((await proveFile(path, BOTH)).digests, {
+      sha256: sha256(bytes),
+      gitSha1: gitSha1(bytes),
+    });
     assert.deepEqual((await proveFile(path, ['sha256'])).digests, { sha256: sha256(bytes) });
   });
 }
@@ -52,11 +64,16 @@ for (const [what, change] of [
   ['is overwritten in place', (path: string) => overwrite(path)],
 ] as const) {
   test(`a file that ${what} while it is read is file-changed`, async () => {
-    const path = dir.at(dir.file('changing', Buffer.alloc(64 * 1024 * 1024, 1)));
-    const proof = proveFile(path, ['sha256']);
-    await new Promise((turn) => setImmediate(turn));
-    change(path);
-    await assert.rejects(proof, { code: 'file-changed' });
+    const path = dir.at(dir.file('changing', Buffer.alloc(LARGE, 1)));
+    utimesSync(path, 1, 1);
+    await assert.rejects(
+      proveFile(
+        path,
+        ['sha256'],
+        onBlock(3, () => change(path)),
+      ),
+      { code: 'file-changed' },
+    );
   });
 }
 
@@ -100,8 +117,18 @@ function identity(path: string): string {
 }
 
 function overwrite(path: string): void {
-  const bytes = Buffer.alloc(64 * 1024 * 1024, 2);
-  writeFileSync(path, bytes, { flag: 'r+' });
+  writeFileSync(path, Buffer.alloc(LARGE, 2), { flag: 'r+' });
+}
+
+/** A signal never aborts, and does something when it is asked for the nth time, which is once a block. */
+function onBlock(count: number, action: () => void): AbortSignal {
+  let asked = 0;
+  const { signal } = new AbortController();
+  const throwIfAborted = (): void => {
+    asked += 1;
+    if (asked === count) action();
+  };
+  return Object.assign(signal, { throwIfAborted });
 }
 
 function hasGit(): boolean {

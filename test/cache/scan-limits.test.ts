@@ -53,7 +53,10 @@ test('secrets are in no --also folder and no snapshot, whatever their depth', as
     dir.file(`${REPO}/snapshots/${COMMIT}/${name}`, 'secret');
   }
   dir.file('ckpts/model.onnx', 'x');
-  assert.deepEqual(contentsOf(await dir.scan({ also: ['ckpts'] })), { [REPO]: before, ckpts: ['model.onnx'] });
+  assert.deepEqual(contentsOf(await dir.scan({ also: ['ckpts'] })), {
+    [REPO]: before,
+    ckpts: ['model.onnx'],
+  });
 });
 
 test('a planted blob that leads out of the dir is not taken', async () => {
@@ -89,8 +92,8 @@ test('a planted folder is not walked into', async () => {
   dir.link('tools/planted', outside.path);
   const inventory = await dir.scan({ also: ['ckpts', 'tools'] });
   assert.deepEqual(
-    inventory.trees.flatMap(({ files }) => [...files.keys()]),
-    [],
+    inventory.trees.map(({ files }) => files.size),
+    inventory.trees.map(() => 0),
   );
 });
 

@@ -40,7 +40,12 @@ test('a repo is its blobs, the links to them and its refs', async () => {
   });
 });
 
-for (const folder of ['hub/datasets--org--name', 'hub/spaces--org--name', 'hub/models--gpt2', 'other/models--a--b']) {
+for (const folder of [
+  'hub/datasets--org--name',
+  'hub/spaces--org--name',
+  'hub/models--gpt2',
+  'other/models--a--b',
+]) {
   test(`${folder} is a repo by its shape`, async () => {
     const dir = fresh();
     dir.repo(folder);
@@ -52,7 +57,10 @@ test('a repo directly below the dir is the tree that it would be under hub, and 
   const dir = fresh();
   dir.repo('models--org--name');
   const { trees } = await dir.scan();
-  assert.deepEqual(trees.map(({ tree, root }) => [tree, root]), [[REPO, 'models--org--name']]);
+  assert.deepEqual(
+    trees.map(({ tree, root }) => [tree, root]),
+    [[REPO, 'models--org--name']],
+  );
 });
 
 test('of a repo that is at both places, the one under hub counts', async () => {
@@ -60,7 +68,10 @@ test('of a repo that is at both places, the one under hub counts', async () => {
   dir.repo();
   dir.repo('models--org--name');
   const { trees } = await dir.scan();
-  assert.deepEqual(trees.map(({ tree, root }) => [tree, root]), [[REPO, REPO]]);
+  assert.deepEqual(
+    trees.map(({ tree, root }) => [tree, root]),
+    [[REPO, REPO]],
+  );
 });
 
 test('a folder that is only named like a repo is none', async () => {
@@ -96,18 +107,19 @@ test('an absolute link into the repo leads where a relative one would', async ()
   assert.equal(link?.to, `blobs/${W}`);
 });
 
-test('refs are byte for byte, nested ones too', async () => {
+test('refs may be nested', async () => {
   const dir = fresh();
   dir.repo();
-  dir.file(`${REPO}/refs/refs/pr/1`, `${COMMIT}\n`);
+  dir.file(`${REPO}/refs/refs/pr/1`, COMMIT);
   const { refs } = treeOf((await dir.scan()).trees, REPO);
-  assert.deepEqual([...refs].toSorted(), [['refs/main', COMMIT], ['refs/refs/pr/1', `${COMMIT}\n`]]);
+  assert.deepEqual(Object.fromEntries(refs), { 'refs/main': COMMIT, 'refs/refs/pr/1': COMMIT });
 });
 
 test('refs that name no commit are none', async () => {
   const dir = fresh();
   dir.repo();
   dir.file(`${REPO}/refs/empty`, '');
+  dir.file(`${REPO}/refs/newline`, `${COMMIT}\n`);
   dir.file(`${REPO}/refs/words`, 'not a commit');
   dir.file(`${REPO}/refs/huge`, 'c'.repeat(5000));
   dir.file(`${REPO}/refs/main.0123abcd.tmp`, COMMIT);
@@ -127,7 +139,14 @@ test('empty files are files', async () => {
 test('unfinished names, and blobs that are not named by their content, are left', async () => {
   const dir = fresh();
   dir.repo();
-  for (const name of [`${W}.0123abcd.incomplete`, `${W}.incomplete`, `${W}.lock`, 'tmp_1234', 'W/"etag"', 'xyz'])
+  for (const name of [
+    `${W}.0123abcd.incomplete`,
+    `${W}.incomplete`,
+    `${W}.lock`,
+    'tmp_1234',
+    'W/"etag"',
+    'xyz',
+  ])
     dir.file(`${REPO}/blobs/${name.replaceAll('/', '_')}`, 'x');
   dir.file(`${REPO}/.no_exist/${COMMIT}/nothing.json`);
   dir.file(`${REPO}/trees/${COMMIT}.json`, '{}');

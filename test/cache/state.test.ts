@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { State } from '../../src/cache/state.ts';
 import { CacheDir, COMMIT, ROOT_ONLY, sha256 } from './cache-dir.ts';
@@ -83,21 +83,6 @@ for (const [what, text] of [
 
 test('no state at all is an empty one', () => {
   assert.equal(State.load('/no/such/dir').digestsOf('a', 'b'), undefined);
-});
-
-test('files that are gone do not stay in the state for ever', async () => {
-  const dir = new CacheDir(scratch.path).prepared();
-  dir.repo();
-  const first = State.empty();
-  for (let round = 0; round < 3; round += 1) {
-    first.remember(`hub/models--gone--${round}/blobs/${DIGESTS.sha256}`, 'id', DIGESTS);
-    first.save(dir.path);
-  }
-  const state = State.load(dir.path);
-  await dir.scan({ state });
-  state.remember('hub/new', 'id', DIGESTS);
-  state.save(dir.path);
-  assert.doesNotMatch(readFileSync(dir.at('.model-cache/state.json'), 'utf8'), /models--gone/);
 });
 
 test('a folder that cannot be written to makes saving an error, and the state stays unsaved', () => {

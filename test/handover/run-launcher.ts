@@ -7,7 +7,7 @@ const LAUNCHER = fileURLToPath(new URL('launcher.ts', import.meta.url));
 export interface Launched {
   readonly child: ChildProcess;
   /** Resolves when the text stands in what was printed so far. */
-  said(text: string): Promise<void>;
+  readonly said: (text: string) => Promise<void>;
   /** What was printed, and the exit code or the name of the signal. */
   readonly ended: Promise<{ readonly out: string; readonly end: number | string }>;
 }
@@ -17,6 +17,7 @@ export function launch(words: readonly string[], env: Record<string, string> = {
   const child = spawn(process.execPath, [LAUNCHER, ...words], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
   });
   let out = '';
   const listeners = new Set<() => void>();
@@ -39,5 +40,14 @@ export function launch(words: readonly string[], env: Record<string, string> = {
         look();
       }),
     );
-  return { child, said, ended: soon(ended, 20_000) };
+  return { child, said, ended: soon(ended, 20_000).finally(() => endGroup(child)) };
+}
+
+/** A server whose launcher is gone would hold our pipes, and so the tests, for ever. */
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended by itself.
+  }
 }

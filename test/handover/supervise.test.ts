@@ -23,7 +23,7 @@ for (const [signal, code] of [
 for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) {
   test(`${signal} is passed on, and the server decides how to end`, async () => {
     const name = signal.slice(3);
-    const server = `trap 'echo got ${name}; exit 5' ${name}; echo up; while :; do sleep 0.05; done`;
+    const server = `trap 'echo got ${name}; exit 5' ${name}; sleep 0.3; echo up; while :; do sleep 0.05; done`;
     const { child, said, ended } = launch(['supervise', 'sh', '-c', server]);
     await said('up');
     child.kill(signal);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { objectKey } from '../../src/model/bucket.ts';
+import { objectKey, type Listing } from '../../src/model/bucket.ts';
 import { catalogTree, type Catalog } from '../../src/model/catalog.ts';
 import type { Inventory, LocalFile, LocalLink, LocalTree } from '../../src/model/inventory.ts';
 import { serializeManifest, type ManifestFile, type NamedManifest } from '../../src/model/manifest.ts';
@@ -8,7 +8,6 @@ import { linkTarget, resolveLink } from '../../src/model/paths.ts';
 import type { Reason, RestorePlan } from '../../src/model/plan.ts';
 import { parseModelSpec, type Selection } from '../../src/model/selection.ts';
 import { TORCH_CHECKPOINTS, type TreeName } from '../../src/model/tree.ts';
-import type { Listing } from '../../src/model/upload-plan.ts';
 
 export const REPO: TreeName = 'hub/models--org--model';
 export const TORCH = TORCH_CHECKPOINTS;

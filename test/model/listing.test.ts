@@ -146,6 +146,21 @@ describe('a copy', () => {
     ]);
     assert.deepEqual(tree.refused, [{ path: inSnapshot(A, 'config.json'), reason: 'unverified' }]);
   });
+
+  test('belongs to its own repo', () => {
+    const other = 'hub/models--o--other';
+    const survey = surveyListing(opaque([...synced(REPO), ...synced(other)]), []);
+    const placement = new Map(survey.unplaced.map((one) => [one, WEIGHTS] as const));
+    const { trees } = catalogOfListing(survey, placement, new Map(), false);
+    const expected = [inSnapshot(A, 'config.json'), inSnapshot(A, 'sub/w.bin')];
+    assert.deepEqual(
+      trees.map(({ tree, links }) => [tree, links.map(({ path }) => path)]),
+      [
+        [REPO, expected],
+        [other, expected],
+      ],
+    );
+  });
 });
 
 describe('what nothing can vouch for', () => {
@@ -170,10 +185,12 @@ describe('what nothing can vouch for', () => {
   test('comes with --accept-unverified, without a digest', () => {
     const { trees } = read(objects, { acceptUnverified: true });
     assert.deepEqual(
-      trees.flatMap(({ files }) => files.map(({ path, digests }) => ({ path, digests }))),
+      trees.flatMap(({ files }) =>
+        files.map(({ path, size, digests, executable }) => ({ path, size, digests, executable })),
+      ),
       [
-        { path: paths[0], digests: undefined },
-        { path: paths[1], digests: undefined },
+        { path: paths[0], size: 3, digests: undefined, executable: false },
+        { path: paths[1], size: 7, digests: undefined, executable: false },
       ],
     );
     assert.deepEqual(

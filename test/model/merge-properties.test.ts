@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Listing } from '../../src/model/bucket.ts';
 import { serializeManifest, type NamedManifest } from '../../src/model/manifest.ts';
 import { headsOf, manifestOf, mergeTree, pathsByCommit, type TreeView } from '../../src/model/merge.ts';
 import { nextManifest } from '../../src/model/upload-plan.ts';
@@ -10,6 +11,7 @@ import {
   listing,
   local,
   manifest,
+  manifestFiles,
   random,
   REPO,
   said,
@@ -17,7 +19,8 @@ import {
   type Contents,
 } from './builders.ts';
 
-const ROUNDS = 300;
+const ROUNDS = 1000;
+const FLEETS = 200;
 const COMMITS = [A, B, C];
 const FILES = ['w.bin', 'README.md', 'sub/vocab.txt'];
 
@@ -26,7 +29,7 @@ function history(next: () => number): readonly NamedManifest[] {
   const written: NamedManifest[] = [];
   const count = 1 + Math.floor(next() * 6);
   for (let index = 0; index < count; index += 1) {
-    const supersedes = written.filter(() => next() < 0.4);
+    const supersedes = written.filter(() => next() < 0.2);
     const seen = Math.max(0, ...supersedes.map((one) => one.manifest.generation));
     written.push(manifest({ ...contents(next), supersedes, generation: seen + 1 }));
   }
@@ -37,14 +40,14 @@ function contents(
   next: () => number,
 ): Contents & { readonly snapshots: Record<string, Record<string, string>> } {
   const snapshots = Object.fromEntries(
-    COMMITS.filter(() => next() < 0.6).map((commit) => [commit, Object.fromEntries(someFiles(next))]),
+    COMMITS.filter(() => next() < 0.3).map((commit) => [commit, Object.fromEntries(someFiles(next))]),
   );
   const refs = next() < 0.8 ? { main: oneOf(COMMITS, next) } : {};
   return { snapshots, refs, retired: COMMITS.filter(() => next() < 0.2) };
 }
 
 function someFiles(next: () => number): readonly (readonly [string, string])[] {
-  return FILES.filter(() => next() < 0.7).map((file) => [file, `${file} ${Math.floor(next() * 2)}`]);
+  return FILES.filter(() => next() < 0.5).map((file) => [file, `${file} ${Math.floor(next() * 2)}`]);
 }
 
 function oneOf<T>(items: readonly T[], next: () => number): T {
@@ -130,7 +133,7 @@ test('a pod that uploads twice has nothing to say the second time, and generatio
     const tree = local(here);
     const files = manifests.flatMap((one) => one.manifest.files);
     const everything = listing(here, { files });
-    const view = { tree, files: Array.from(tree.files.values(), ({ path }) => fileOf(here, path)) };
+    const view = { tree, files: manifestFiles(here) };
     const first = nextManifest(mergeTree(REPO, manifests), view, new Map(), everything);
     if (first === undefined) return;
     assert.ok(manifests.every((one) => one.manifest.generation < first.generation));
@@ -139,10 +142,51 @@ test('a pod that uploads twice has nothing to say the second time, and generatio
   });
 });
 
-function fileOf(here: Contents, path: string): NamedManifest['manifest']['files'][number] {
-  const file = manifest(here).manifest.files.find((one) => one.path === path);
-  assert.ok(file);
-  return file;
+test('pods whose disks do not change any more come to rest, whatever their refs say', () => {
+  for (let seed = 1; seed <= FLEETS; seed += 1) {
+    const next = random(seed);
+    const pods = Array.from({ length: 2 + Math.floor(next() * 3) }, () => newPod(next));
+    const objects = listing(...pods.map(({ here }) => here));
+    const written: NamedManifest[] = [];
+    const roundsOfAll = Array.from({ length: 5 }, () => pods.map((pod) => upload(pod, written, objects)));
+    assert.deepEqual(
+      roundsOfAll.at(-1),
+      pods.map(() => 'no news'),
+      `with seed ${seed}`,
+    );
+  }
+});
+
+interface Pod {
+  readonly here: Contents;
+  /** Refs of this disk that the bucket has had as they are. */
+  readonly agreed: Map<string, string>;
+}
+
+/** A path of a commit has the same content everywhere, and some files are the same in all commits. */
+function newPod(next: () => number): Pod {
+  const filesOf = (commit: string): Record<string, string> =>
+    Object.fromEntries(
+      FILES.filter(() => next() < 0.7).map((file) => [
+        file,
+        file === 'w.bin' ? file : `${file} of ${commit}`,
+      ]),
+    );
+  const snapshots = Object.fromEntries(
+    COMMITS.filter(() => next() < 0.6).map((commit) => [commit, filesOf(commit)]),
+  );
+  return { here: { snapshots, refs: { main: oneOf(COMMITS, next) } }, agreed: new Map() };
+}
+
+function upload({ here, agreed }: Pod, written: NamedManifest[], objects: Listing): 'news' | 'no news' {
+  const tree = local(here);
+  const before = mergeTree(REPO, written);
+  const value = nextManifest(before, { tree, files: manifestFiles(here) }, agreed, objects);
+  const after = value === undefined ? before : mergeTree(REPO, [{ name: 'after', manifest: value }]);
+  for (const [path, content] of tree.refs) if (after.refs.get(path) === content) agreed.set(path, content);
+  if (value === undefined) return 'no news';
+  written.push({ name: serializeManifest(value).name, manifest: value });
+  return 'news';
 }
 
 function serialized(view: TreeView): string {

@@ -111,6 +111,17 @@ describe('a ref', () => {
       wanted: [C],
     },
     {
+      name: 'moves on past a commit that waited, which stays wanted for the file that only it has',
+      heads: [
+        { snapshots: { [A]: { 'w.bin': 'weights' } }, refs: { main: A } },
+        { snapshots: { [B]: { 'w2.bin': 'weights 2' } }, refs: { main: B } },
+        { snapshots: { [C]: WHOLE_AGAIN }, refs: { main: C } },
+      ],
+      main: C,
+      retired: [A],
+      wanted: [B, C],
+    },
+    {
       name: 'does not move to a commit that has nothing',
       heads: [{ snapshots: { [A]: WHOLE }, refs: { main: A } }, { refs: { main: B } }],
       main: A,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Listing } from '../../src/model/bucket.ts';
 import { isCommit } from '../../src/model/digest.ts';
 import type { Manifest, NamedManifest } from '../../src/model/manifest.ts';
 import { mergeTree } from '../../src/model/merge.ts';
-import { nextManifest, type Listing } from '../../src/model/upload-plan.ts';
+import { nextManifest } from '../../src/model/upload-plan.ts';
 import {
   A,
   B,
@@ -95,6 +96,11 @@ describe('the next manifest', () => {
         upload: { here: AT_A, agreed: A },
       },
       {
+        name: 'when this disk has a copy where the bucket has a link to the same bytes',
+        bucket: [whole],
+        upload: { here: { files: [plainFile(inSnapshot(A, 'w.bin'), 'weights')] } },
+      },
+      {
         name: 'when the bucket knows the parts of the same bytes',
         bucket: [manifest({ files: [{ ...lfsBlob('weights'), parts }] })],
         upload: { here: { files: [lfsBlob('weights')] } },
@@ -110,6 +116,14 @@ describe('the next manifest', () => {
     assert.deepEqual(written?.supersedes.toSorted(), heads.map(({ name }) => name).toSorted());
     assert.equal(written?.generation, 2);
     assert.ok(pathsOf(written).includes(inSnapshot(A, 'vocab.txt')));
+  });
+
+  test('has a link where the bucket had a copy', () => {
+    const path = inSnapshot(A, 'w.bin');
+    const written = next([manifest({ files: [plainFile(path, 'weights')] })], { here: AT_A });
+    assert.ok(written !== undefined);
+    assert.ok(written.links.some((link) => link.path === path));
+    assert.ok(!written.files.some((file) => file.path === path));
   });
 
   test('supersedes heads only', () => {
@@ -162,7 +176,7 @@ describe('a ref', () => {
     {
       name: 'that had to stay moves when the server has come to the rest of its commit',
       bucket: { snapshots: { [A]: WHOLE, [B]: { 'README.md': 'new' } }, refs: { main: A } },
-      upload: { here: AT_B, agreed: B },
+      upload: { here: AT_B, agreed: A },
       main: B,
       retired: [A],
     },

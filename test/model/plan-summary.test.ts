@@ -14,6 +14,7 @@ import {
   REPO,
   ROOM,
   selection,
+  sha256,
   TORCH,
   withFile,
   type Contents,
@@ -38,6 +39,24 @@ describe('a plan', () => {
     assert.deepEqual(fetchedNames(plan), ['org/model']);
     assert.equal(bytesSelected(catalog(BOTH), EVERYTHING), 13);
     assert.equal(bytesSelected(catalog(BOTH), selection(['org/model:*.json'])), 6);
+  });
+
+  test('fetches what is missing, and what is here and wrong', () => {
+    const shorter = withFile(local(BOTH), WEIGHTS, { size: 3 });
+    const wrong = withFile(shorter, lfsBlob('config').path, { digests: { sha256: sha256('other') } });
+    const plan = planRestore(
+      catalog({ ...BOTH, files: [lfsBlob('more')] }),
+      inventory(wrong),
+      EVERYTHING,
+      ROOM,
+    );
+    assert.deepEqual(
+      [plan.fetch, plan.present],
+      [
+        { files: 3, bytes: 17 },
+        { files: 0, bytes: 0 },
+      ],
+    );
   });
 
   test('says how many bytes are short, and then fetches none', () => {

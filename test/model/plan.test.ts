@@ -142,6 +142,26 @@ describe('a restore', () => {
       reasons: { [WEIGHTS]: 'not-selected', [LINK]: 'not-selected', [MAIN]: 'not-selected' },
     },
     {
+      name: 'takes the selected copies of a commit, and leaves the others',
+      bucket: {
+        files: [plainFile(LINK, 'weights'), plainFile(inSnapshot(A, 'c.json'), 'config')],
+        refs: { main: A },
+      },
+      wants: selection(['org/model:*.json']),
+      reasons: { [LINK]: 'not-selected', [inSnapshot(A, 'c.json')]: 'missing', [MAIN]: 'missing' },
+    },
+    {
+      name: 'leaves a copy of an old revision',
+      bucket: { files: [plainFile(LINK, 'weights')], retired: [A] },
+      reasons: { [LINK]: 'old-revision' },
+    },
+    {
+      name: 'leaves a file of a folder that was excluded',
+      bucket: { tree: TORCH, files: [plainFile('vgg.pth', 'vgg'), plainFile('alex.pth', 'alex')] },
+      wants: selection([], ['*/vgg*']),
+      reasons: { 'vgg.pth': 'excluded', 'alex.pth': 'missing' },
+    },
+    {
       name: 'takes the selected part of a commit, and its ref',
       bucket: BOTH,
       wants: selection(['org/model:*.json']),

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { catalogTree, currentCommits } from '../../src/model/catalog.ts';
 import {
+  matcher,
   parseModelSpec,
   PRESETS,
-  treeMatchesSpec,
   wishesFor,
   type Selection,
   type Wish,
 } from '../../src/model/selection.ts';
-import { A, B, C, EVERYTHING, REPO, selection, TORCH, view, type Contents } from './builders.ts';
+import { A, B, C, EVERYTHING, selection, TORCH, view, type Contents } from './builders.ts';
 
 describe('a model is named', () => {
   const rows: readonly { text: string; repo: string; revision?: string; glob?: string }[] = [
@@ -45,13 +45,26 @@ describe('a model is named', () => {
     });
   }
 
-  test('by itself, not by a part of its name', () => {
-    assert.equal(treeMatchesSpec(REPO, parseModelSpec('org/model')), true);
-    assert.equal(treeMatchesSpec(REPO, parseModelSpec('org/model@x:y')), true);
-    for (const text of ['org/mode', 'model', 'org', 'Org/model'])
-      assert.equal(treeMatchesSpec(REPO, parseModelSpec(text)), false, text);
-    assert.equal(treeMatchesSpec(TORCH, parseModelSpec('hub/checkpoints')), false);
+  test('by the whole of its name', () => {
+    for (const text of ['org/mode', 'model', 'org', 'Org/model', 'org--model', 'hub/models--org--model'])
+      assert.equal(wishWith(text), 'not-selected', text);
+    assert.equal(wishWith('org/mode', 'org/model'), 'selected');
   });
+
+  function wishWith(...texts: readonly string[]): Wish {
+    const tree = catalogTree(view({ snapshots: { [A]: { 'w.bin': 'weights' } } }));
+    const models = texts.map((text) => ({ text, repo: text, revision: undefined, glob: undefined }));
+    return wishesFor(tree, { models, exclude: [] }, currentCommits(tree)).wishFor(A, 'w.bin');
+  }
+});
+
+test('of several globs one is enough, none matches nothing, and a folder is all of it', () => {
+  assert.equal(matcher(['*.bin', '*.json'])('config.json'), true);
+  assert.equal(matcher(['*.bin', '*.json'])('README.md'), false);
+  assert.equal(matcher([])('README.md'), false);
+  assert.equal(matcher(['F5TTS_v1_Base/'])('F5TTS_v1_Base/deep/w.bin'), true);
+  assert.equal(matcher(['F5TTS_v1_Base/'])('F5TTS_v1_Base'), false);
+  assert.equal(matcher(['F5TTS_v1_Base'])('F5TTS_v1_Base/w.bin'), false);
 });
 
 describe('a path of a snapshot is', () => {

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isBlob } from '../../src/model/bucket.ts';
+import { isBlob, type Listing } from '../../src/model/bucket.ts';
 import type { LocalContent, LocalTree } from '../../src/model/inventory.ts';
-import {
-  filesToProveForUpload,
-  planUpload,
-  type Listing,
-  type UploadPlan,
-} from '../../src/model/upload-plan.ts';
+import { filesToProveForUpload, planUpload, type UploadPlan } from '../../src/model/upload-plan.ts';
 import {
   A,
   gitBlob,
@@ -220,9 +215,8 @@ describe('an upload', () => {
     ] as const) {
       const key = isBlob(tree, file.path) ? `${tree}/${file.path}` : `${DATA}/${file.sha256}`;
       const bucket = new Map([...listing({ tree, files: [file] }), [`.model-cache/v1/doomed/${key}`, 0]]);
-      assert.deepEqual(paths(planUpload(inventory(local({ tree, files: [file] })), bucket).send), [
-        file.path,
-      ]);
+      const { send } = planUpload(inventory(local({ tree, files: [file] })), bucket);
+      assert.deepEqual([paths(send), send[0]?.reason], [[file.path], 'missing']);
     }
   });
 });

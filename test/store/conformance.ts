@@ -9,7 +9,7 @@ import { chunksOf, contentOf, drain, listed, MiB, soon, throwingAfter } from './
 export interface StoreUnderTest {
   readonly store: Store;
   /** What an unfinished upload of `key` has left in the store's own back rooms. */
-  leftovers(key: string): Promise<readonly string[]>;
+  readonly leftovers: (key: string) => Promise<readonly string[]>;
 }
 
 const PART = 5 * MiB;

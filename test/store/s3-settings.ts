@@ -1,5 +1,6 @@
 import type { CredentialSettings } from '../../src/store/credentials.ts';
-import { S3Store, type S3Settings } from '../../src/store/s3-store.ts';
+import type { S3Settings } from '../../src/store/s3-client.ts';
+import { S3Store } from '../../src/store/s3-store.ts';
 
 export const NO_CREDENTIALS: CredentialSettings = {
   anonymous: false,

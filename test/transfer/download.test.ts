@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { after, test } from 'node:test';
+import { ModelCacheError } from '../../src/errors.ts';
+import type { CatalogFile } from '../../src/model/catalog.ts';
+import type { Store } from '../../src/store/store.ts';
+import { Downloader, type VerifiedFile } from '../../src/transfer/download.ts';
+import { Progress } from '../../src/transfer/progress.ts';
+import { CacheDir, gitSha1, sha256 } from '../cache/cache-dir.ts';
+import { soon } from '../store/bodies.ts';
+import { bodyOf, storeThat } from './scripted-store.ts';
+
+const dir = new CacheDir();
+after(() => rmSync(dir.path, { recursive: true }));
+
+const MiB = 1024 * 1024;
+const LARGE = randomBytes(40 * MiB + 5);
+const SMALL = randomBytes(300_000);
+
+test('a large object comes in ranges that cover it exactly, and is proved', async () => {
+  const store = storeThat((asked) => bodyOf(LARGE, asked));
+  const { bytes, verified, progress } = await download(store, LARGE);
+  assert.ok(bytes.equals(LARGE));
+  assert.deepEqual(verified.digests, { sha256: sha256(LARGE) });
+  assert.equal(progress.bytesDone, LARGE.length);
+  assert.equal(progress.waiting, 0);
+  const ranges = store.asked.map(({ range }) => range).toSorted((a, b) => (a?.start ?? 0) - (b?.start ?? 0));
+  assert.equal(ranges[0]?.start, 0);
+  assert.equal(ranges.at(-1)?.end, LARGE.length);
+  ranges.slice(1).forEach((range, index) => assert.equal(range?.start, ranges[index]?.end));
+  assert.ok(ranges.length > 1);
+});
+
+test('every range after the first is of the object that the first one came from', async () => {
+  const store = storeThat((asked) => bodyOf(LARGE, asked));
+  await download(store, LARGE);
+  assert.deepEqual([...new Set(store.asked.slice(1).map(({ etag }) => etag))], ['v1']);
+  assert.equal(store.asked[0]?.etag, undefined);
+});
+
+test('an empty object is asked for whole, and proved', async () => {
+  const store = storeThat((asked) => bodyOf(Buffer.alloc(0), asked));
+  const { bytes } = await download(store, Buffer.alloc(0));
+  assert.equal(bytes.length, 0);
+  assert.equal(store.asked[0]?.range, undefined);
+});
+
+test('a connection that breaks is taken up where it broke, of the same object', async () => {
+  const store = storeThat((asked) => bodyOf(SMALL, asked, 'v1', asked.count === 1 ? 128 * 1024 : Infinity));
+  const { bytes, progress } = await download(store, SMALL);
+  assert.ok(bytes.equals(SMALL));
+  assert.deepEqual(store.asked[1]?.range, { start: 128 * 1024, end: SMALL.length });
+  assert.equal(store.asked[1]?.etag, 'v1');
+  assert.equal(progress.bytesDone, SMALL.length);
+});
+
+test('a connection that always breaks is given up with its own error', async () => {
+  const store = storeThat(() => {
+    throw new ModelCacheError('store-throttled', 'too many requests');
+  });
+  await assert.rejects(soon(download(store, SMALL)), { code: 'store-throttled' });
+  assert.ok(store.asked.length > 1 && store.asked.length < 10);
+});
+
+test('what no other try can mend is not tried again', async () => {
+  for (const code of ['store-denied', 'store-bucket-missing', 'object-missing'] as const) {
+    const store = storeThat(() => {
+      throw new ModelCacheError(code, 'no');
+    });
+    await assert.rejects(download(store, SMALL), { code });
+    assert.equal(store.asked.length, 1, code);
+  }
+});
+
+test('an object that is replaced in the middle is fetched anew, never mixed', async () => {
+  const other = randomBytes(LARGE.length);
+  const isNew = (count: number): boolean => count > 2;
+  const store = storeThat((asked) =>
+    isNew(asked.count) ? bodyOf(other, asked, 'v2') : bodyOf(LARGE, asked, 'v1'),
+  );
+  const { bytes, progress } = await download(store, other);
+  assert.ok(bytes.equals(other));
+  assert.equal(progress.bytesDone, other.length);
+});
+
+test('an object that is replaced all the time is object-changed', async () => {
+  const store = storeThat((asked) => bodyOf(LARGE, asked, `v${asked.count}`));
+  await assert.rejects(soon(download(store, LARGE)), { code: 'object-changed' });
+});
+
+test('bytes that arrive wrong once are fetched once more', async () => {
+  const wrong = Buffer.from(SMALL);
+  wrong[100_000] = (wrong[100_000] ?? 0) ^ 1;
+  const store = storeThat((asked) => bodyOf(asked.count === 1 ? wrong : SMALL, asked));
+  const { bytes, progress } = await download(store, SMALL);
+  assert.ok(bytes.equals(SMALL));
+  assert.equal(store.asked.length, 2);
+  assert.equal(progress.bytesDone, SMALL.length);
+});
+
+for (const [name, digests] of [
+  ['SHA-256', { sha256: sha256('something else') }],
+  ['git SHA-1', { gitSha1: gitSha1('something else') }],
+  ['second digest', { sha256: sha256(SMALL), gitSha1: gitSha1('something else') }],
+] as const) {
+  test(`an object whose ${name} differs twice is object-digest-differs, with what was wanted and found`, async () => {
+    const store = storeThat((asked) => bodyOf(SMALL, asked));
+    const progress = new Progress();
+    const wanted = { ...fileOf(SMALL), digests };
+    await assert.rejects(soon(fetchInto(store, wanted, progress)), {
+      code: 'object-digest-differs',
+      wanted: new RegExp(Object.values(digests).at(-1) ?? ''),
+      found: /[0-9a-f]{40}/,
+    });
+    assert.equal(store.asked.length, 2);
+    assert.equal(progress.bytesDone, 0);
+  });
+}
+
+test('an object of another size is object-size-differs before a byte of it is written', async () => {
+  const store = storeThat((asked) => bodyOf(Buffer.concat([SMALL, SMALL]), asked));
+  await assert.rejects(download(store, SMALL), {
+    code: 'object-size-differs',
+    wanted: /300000/,
+    found: /600000/,
+  });
+  assert.equal(store.asked.length, 1);
+});
+
+test('a range that ends too early without an error is not taken for whole', async () => {
+  const store = storeThat((asked) => ({
+    ...bodyOf(SMALL.subarray(0, 200_000), asked),
+    objectSize: SMALL.length,
+  }));
+  await assert.rejects(soon(download(store, SMALL)), { code: /^(object|store)-/ });
+});
+
+test('a range that gives more than was asked for does not spoil its neighbour', async () => {
+  const store = storeThat((asked) => {
+    const { range } = asked;
+    const more = range === undefined ? asked : { ...asked, range: { ...range, end: range.end + MiB } };
+    const junk = Buffer.concat([LARGE.subarray(0, range?.end), Buffer.alloc(2 * MiB, 7)]);
+    return { ...bodyOf(junk, more), objectSize: LARGE.length };
+  });
+  const outcome = await soon(download(store, LARGE)).catch((error: unknown) => error);
+  if (outcome instanceof ModelCacheError) assert.match(outcome.code, /^(object|store)-/);
+  else assert.ok((outcome as { bytes: Buffer }).bytes.equals(LARGE));
+});
+
+test('an abort in the middle is its reason, and nothing waits any more', async () => {
+  const stop = new AbortController();
+  const why = new ModelCacheError('interrupted', 'stopped');
+  const store = storeThat((asked) => {
+    if (asked.count === 2) stop.abort(why);
+    return bodyOf(LARGE, asked);
+  });
+  const progress = new Progress();
+  await assert.rejects(soon(fetchInto(store, fileOf(LARGE), progress, stop.signal)), why);
+  assert.equal(progress.waiting, 0);
+});
+
+test('only with --accept-unverified is there a file without digests, and then nothing is proved of it', async () => {
+  const store = storeThat((asked) => bodyOf(SMALL, asked));
+  const verified = await fetchInto(store, { ...fileOf(SMALL), digests: undefined }, new Progress());
+  assert.deepEqual(verified.digests, {});
+});
+
+async function download(
+  store: Store,
+  content: Buffer,
+): Promise<{ bytes: Buffer; verified: VerifiedFile; progress: Progress }> {
+  const progress = new Progress();
+  const verified = await fetchInto(store, fileOf(content), progress);
+  return { bytes: readFileSync(dir.at('staged')), verified, progress };
+}
+
+async function fetchInto(
+  store: Store,
+  wanted: CatalogFile,
+  progress: Progress,
+  signal = new AbortController().signal,
+): Promise<VerifiedFile> {
+  const path = dir.at(dir.file('staged', ''));
+  const file = await open(path, 'r+');
+  try {
+    return await new Downloader(store, progress, signal).download(wanted, { path, file });
+  } finally {
+    await file.close();
+  }
+}
+
+function fileOf(content: Buffer): CatalogFile {
+  const digests = { sha256: sha256(content) };
+  return { path: 'blobs/w', size: content.length, key: 'k', digests, executable: false };
+}

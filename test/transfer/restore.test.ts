@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { Publisher } from '../../src/cache/publish.ts';
+import { State } from '../../src/cache/state.ts';
+import { ModelCacheError } from '../../src/errors.ts';
+import type { Catalog, CatalogFile } from '../../src/model/catalog.ts';
+import { planRestore } from '../../src/model/plan.ts';
+import type { Selection } from '../../src/model/selection.ts';
+import type { Store } from '../../src/store/store.ts';
+import { Progress } from '../../src/transfer/progress.ts';
+import { executeRestore, type Failure } from '../../src/transfer/restore.ts';
+import { CacheDir, COMMIT, sha256 } from '../cache/cache-dir.ts';
+import { soon } from '../store/bodies.ts';
+import { bodyOf, storeThat, type Asked } from './scripted-store.ts';
+
+const scratch = new CacheDir();
+after(() => rmSync(scratch.path, { recursive: true }));
+
+const REPO = 'hub/models--org--name';
+const OTHER = 'hub/models--org--other';
+const SNAPSHOT = `snapshots/${COMMIT}`;
+const [A, B] = ['weights', 'config'];
+
+test('blobs, links and refs are as the catalog has them, and nothing else', async () => {
+  const { dir, failures, state, progress } = await restore(serving());
+  assert.deepEqual(failures, []);
+  assert.equal(readFileSync(dir.at(`${REPO}/${SNAPSHOT}/${A}`), 'utf8'), A);
+  assert.equal(readlinkSync(dir.at(`${REPO}/${SNAPSHOT}/${A}`)), `../../blobs/${sha256(A)}`);
+  assert.equal(readFileSync(dir.at(`${REPO}/refs/main`), 'utf8'), COMMIT);
+  assert.deepEqual(readdirSync(dir.at(REPO)).toSorted(), ['blobs', 'refs', 'snapshots']);
+  assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+  assert.deepEqual([...state.agreedRefs(REPO)], [['refs/main', COMMIT]]);
+  assert.deepEqual([progress.filesDone, progress.bytesDone], [3, A.length + 2 * B.length]);
+});
+
+test('the order on the disk is blob, then its link, then the ref', async () => {
+  const seen: string[] = [];
+  const dir = new CacheDir(scratch.path).prepared();
+  const look = (): void => {
+    const at = (path: string): boolean =>
+      lstatSync(dir.at(`${REPO}/${path}`), { throwIfNoEntry: false }) !== undefined;
+    const isDangling = at(`${SNAPSHOT}/${A}`) && !existsSync(dir.at(`${REPO}/${SNAPSHOT}/${A}`));
+    if (at('refs/main')) seen.push('a ref before the end');
+    if (isDangling) seen.push('a dangling link');
+  };
+  const store = storeThat((asked) => {
+    look();
+    return bodyOf(contentOf(asked), asked);
+  });
+  await restore(store, dir);
+  assert.deepEqual(seen, []);
+});
+
+test('an object that is wrong stays out with its link and its ref, and the rest comes', async () => {
+  const store = storeThat((asked) =>
+    bodyOf(asked.key.includes(sha256(A)) ? Buffer.from('WEIGHTS') : contentOf(asked), asked),
+  );
+  const { dir, failures } = await restore(store);
+  assert.deepEqual(
+    failures.map(({ tree, path, error }) => [tree, path, error.code]),
+    [[REPO, `blobs/${sha256(A)}`, 'object-digest-differs']],
+  );
+  assert.equal(existsSync(dir.at(`${REPO}/blobs/${sha256(A)}`)), false);
+  assert.equal(lstatSync(dir.at(`${REPO}/${SNAPSHOT}/${A}`), { throwIfNoEntry: false }), undefined);
+  assert.equal(existsSync(dir.at(`${REPO}/refs/main`)), false);
+  assert.equal(readFileSync(dir.at(`${REPO}/${SNAPSHOT}/${B}`), 'utf8'), B);
+  assert.equal(readFileSync(dir.at(`${OTHER}/refs/main`), 'utf8'), COMMIT);
+  assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+});
+
+test('a ref that was not published was not agreed on either', async () => {
+  const store = storeThat((asked) =>
+    bodyOf(asked.key.includes(sha256(A)) ? Buffer.from('WEIGHTS') : contentOf(asked), asked),
+  );
+  const { state } = await restore(store);
+  assert.deepEqual([...state.agreedRefs(REPO)], []);
+  assert.deepEqual([...state.agreedRefs(OTHER)], [['refs/main', COMMIT]]);
+});
+
+test('a ref that was not asked for was not agreed on: the dir may have an older one', async () => {
+  const spec = { text: 'org/name', repo: 'org/name', revision: undefined, glob: undefined };
+  const { state } = await restore(serving(), undefined, false, { models: [spec], exclude: [] });
+  assert.deepEqual([...state.agreedRefs(REPO)], [['refs/main', COMMIT]]);
+  assert.deepEqual([...state.agreedRefs(OTHER)], []);
+});
+
+test('a folder in the way of one file does not keep the others out', async () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  mkdirSync(dir.at(`${REPO}/blobs/${sha256(A)}/full`), { recursive: true });
+  const { failures } = await restore(serving(), dir);
+  assert.equal(failures.length, 1);
+  assert.equal(readFileSync(dir.at(`${OTHER}/refs/main`), 'utf8'), COMMIT);
+});
+
+test('a planted link in the way is a failure of those files, and nothing is written where it leads', async () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  const outside = new CacheDir(scratch.path);
+  dir.link(`${REPO}/blobs`, outside.path);
+  const { failures } = await restore(serving(), dir);
+  assert.deepEqual([...new Set(failures.map(({ error }) => error.code))], ['path-unsafe']);
+  assert.deepEqual(readdirSync(outside.path), []);
+  assert.equal(readFileSync(dir.at(`${OTHER}/refs/main`), 'utf8'), COMMIT);
+});
+
+test('a planted link in the way of a snapshot or of refs concerns that repo only', async () => {
+  for (const name of ['snapshots', 'refs']) {
+    const dir = new CacheDir(scratch.path).prepared();
+    dir.link(`${REPO}/${name}`, new CacheDir(scratch.path).path);
+    await restore(serving(), dir).catch((error: unknown) => assert.fail(`${name}: ${String(error)}`));
+    assert.equal(readFileSync(dir.at(`${OTHER}/refs/main`), 'utf8'), COMMIT, name);
+  }
+});
+
+test('a store that fails stops everything, and what was published by then is whole', async () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  const store = storeThat((asked) => {
+    if (asked.key.startsWith(OTHER)) throw new ModelCacheError('store-denied', 'no');
+    return bodyOf(contentOf(asked), asked);
+  });
+  await assert.rejects(soon(restore(store, dir)), { code: 'store-denied' });
+  assert.equal(existsSync(dir.at(`${OTHER}/refs/main`)), false);
+  assert.equal(existsSync(dir.at(`${REPO}/refs/main`)), false);
+});
+
+test('what is here already is linked and not fetched', async () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  for (const [tree, content] of [
+    [REPO, A],
+    [REPO, B],
+    [OTHER, B],
+  ] as const)
+    dir.file(`${tree}/blobs/${sha256(content)}`, content);
+  const store = serving();
+  await restore(store, dir, true);
+  assert.deepEqual(store.asked, []);
+  assert.equal(readFileSync(dir.at(`${REPO}/${SNAPSHOT}/${A}`), 'utf8'), A);
+  assert.equal(readFileSync(dir.at(`${REPO}/refs/main`), 'utf8'), COMMIT);
+});
+
+function serving(): ReturnType<typeof storeThat> {
+  return storeThat((asked) => bodyOf(contentOf(asked), asked));
+}
+
+function contentOf({ key }: Asked): Buffer {
+  return Buffer.from(key.endsWith(sha256(A)) ? A : B);
+}
+
+async function restore(
+  store: Store,
+  dir = new CacheDir(scratch.path).prepared(),
+  isHere = false,
+  selection: Selection = { models: [], exclude: [] },
+): Promise<{ dir: CacheDir; failures: readonly Failure[]; state: State; progress: Progress }> {
+  const inventory = await dir.scan();
+  const trees = inventory.trees.map((tree) => ({
+    ...tree,
+    files: new Map(
+      Array.from(tree.files, ([path, file]) => [path, { ...file, digests: { sha256: path.slice(6) } }]),
+    ),
+  }));
+  const local = isHere ? { ...inventory, trees } : { ...inventory, trees: [] };
+  const plan = planRestore(catalog(), local, selection, { freeBytes: 1e12 });
+  const failures: Failure[] = [];
+  const [state, progress] = [State.empty(), new Progress()];
+  const publisher = new Publisher(dir.path, undefined);
+  const { signal } = new AbortController();
+  const onFailure = (failure: Failure): void => void failures.push(failure);
+  await executeRestore(plan, { store, publisher, state, progress, signal, onFailure });
+  return { dir, failures, state, progress };
+}
+
+function catalog(): Catalog {
+  const treeOf = (tree: string, contents: readonly string[]): Catalog['trees'][number] => ({
+    tree,
+    files: contents.map((content): CatalogFile => {
+      const path = `blobs/${sha256(content)}`;
+      const digests = { sha256: sha256(content) };
+      return { path, size: content.length, key: `${tree}/${path}`, digests, executable: false };
+    }),
+    links: contents.map((content) => {
+      const to = `blobs/${sha256(content)}`;
+      return { path: `${SNAPSHOT}/${content}`, target: `../../${to}`, to };
+    }),
+    refs: [{ path: 'refs/main', content: COMMIT }],
+    retired: new Set(),
+    refused: [],
+  });
+  return { source: 'manifests', trees: [treeOf(REPO, [A, B]), treeOf(OTHER, [B])] };
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { soon } from '../store/bodies.ts';
+import { withRetries } from '../../src/transfer/retry.ts';
+
+const NEVER = new AbortController().signal;
+
+test('what works at once is done once', async () => {
+  const { attempt, count } = failing(0);
+  assert.equal(await withRetries(3, () => true, NEVER, attempt), 'done');
+  assert.equal(count(), 1);
+});
+
+test('it is tried again until it works', async () => {
+  const { attempt, count } = failing(2);
+  assert.equal(await soon(withRetries(3, () => true, NEVER, attempt)), 'done');
+  assert.equal(count(), 3);
+});
+
+test('after the last try, the last error is thrown', async () => {
+  const { attempt, count } = failing(9);
+  await assert.rejects(soon(withRetries(2, () => true, NEVER, attempt)), /failure 2/);
+  assert.equal(count(), 2);
+});
+
+test('what is not worth it is not tried again', async () => {
+  const { attempt, count } = failing(9);
+  await assert.rejects(
+    withRetries(5, () => false, NEVER, attempt),
+    /failure 1/,
+  );
+  assert.equal(count(), 1);
+});
+
+test('an abort ends the pause, and there is no other try', async () => {
+  const stop = new AbortController();
+  const { attempt, count } = failing(9);
+  setTimeout(() => stop.abort(new Error('enough')), 20);
+  await assert.rejects(soon(withRetries(99, () => true, stop.signal, attempt)));
+  assert.ok(count() <= 2);
+});
+
+test('an abort during the try is its reason', async () => {
+  const stop = new AbortController();
+  const attempt = (): Promise<never> => {
+    stop.abort(new Error('enough'));
+    return Promise.reject(new Error('because of it'));
+  };
+  await assert.rejects(
+    withRetries(3, () => true, stop.signal, attempt),
+    /enough/,
+  );
+});
+
+function failing(times: number): { readonly attempt: () => Promise<string>; readonly count: () => number } {
+  let calls = 0;
+  const attempt = (): Promise<string> => {
+    calls += 1;
+    return calls <= times ? Promise.reject(new Error(`failure ${calls}`)) : Promise.resolve('done');
+  };
+  return { attempt, count: () => calls };
+}
