@@ -30,7 +30,10 @@ COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /build/package.json /opt/model-cache/package.json
 COPY --from=build /build/dist /opt/model-cache/dist
 COPY bin /opt/model-cache/bin
-RUN ln -s /opt/model-cache/bin/model-cache.js /usr/local/bin/model-cache \
+RUN chmod -R a+rX /opt/model-cache \
+    && ln -s /opt/model-cache/bin/model-cache.js /usr/local/bin/model-cache \
     && model-cache --version
+# As PID 1, a server without a handler never stops on TERM, and gradio has none; INT ends it cleanly.
+STOPSIGNAL SIGINT
 ENTRYPOINT ["model-cache", "init", "--"]
 CMD ["f5-tts_infer-gradio", "--host", "0.0.0.0", "--port", "7860"]

@@ -80,6 +80,31 @@ export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
   return code !== undefined && codes.includes(code);
 }
 
+/** What a file system may answer that is neither our bug nor a lack of space. */
+const DISK_FAILURES = [
+  'EROFS',
+  'EIO',
+  'EACCES',
+  'EPERM',
+  'EMFILE',
+  'ENFILE',
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'ENOTEMPTY',
+  'ENAMETOOLONG',
+  'EFBIG',
+  'ESTALE',
+  'EBUSY',
+  'ENODEV',
+  'ENXIO',
+  'ETXTBSY',
+  'EOPNOTSUPP',
+  'ENOTSUP',
+  'ENOSYS',
+];
+
 function diskError(error: unknown): ModelCacheError | undefined {
   if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
     return new ModelCacheError('disk-full', messageOf(error), {
@@ -87,7 +112,7 @@ function diskError(error: unknown): ModelCacheError | undefined {
       cause: error,
     });
   }
-  if (hasErrno(error, 'EROFS', 'EIO', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOENT', 'ENOTDIR', 'EISDIR')) {
+  if (hasErrno(error, ...DISK_FAILURES)) {
     return new ModelCacheError('disk-failed', messageOf(error), { cause: error });
   }
   return undefined;

@@ -40,15 +40,14 @@ export type LogEvent =
   | 'command.failed';
 
 export interface Log {
-  debug(event: LogEvent, message: string, fields?: Fields): void;
-  info(event: LogEvent, message: string, fields?: Fields): void;
-  warn(event: LogEvent, message: string, fields?: Fields): void;
-  error(event: LogEvent, message: string, fields?: Fields): void;
+  debug(event: LogEvent, message: string): void;
+  info(event: LogEvent, message: string): void;
+  warn(event: LogEvent, message: string): void;
+  error(event: LogEvent, message: string): void;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const MAX_LINE = 4000;
+/** Of a message, as JSON writes it; with what a line has beside it, lines stay below 4 KiB. */
+const MAX_MESSAGE_BYTES = 3600;
 
 /**
  * Single lines on stderr, written at once: nothing is in flight when the process becomes the server. The descriptor
@@ -61,7 +60,7 @@ export function createLog({ level, format }: LogSettings): Log {
   const pretty = prettyFactory({
     colorize: false,
     translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l',
-    ignore: 'pid,hostname,event,fields',
+    ignore: 'pid,hostname,event',
     singleLine: true,
   });
   const write =
@@ -72,12 +71,15 @@ export function createLog({ level, format }: LogSettings): Log {
 function wrap(logger: Pino): Log {
   const at =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
-    (event: LogEvent, message: string, fields?: Fields): void =>
-      logger[level]({ event, ...(fields && { fields }) }, singleLine(message));
+    (event: LogEvent, message: string): void =>
+      logger[level]({ event }, shortEnough(message.replaceAll(/[\r\n]+/g, ' ')));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-function singleLine(message: string): string {
-  const line = message.replaceAll(/[\r\n]+/g, ' ');
-  return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE)}...`;
+/** Control characters and quotes take several bytes each, so what counts is measured, not guessed. */
+function shortEnough(message: string): string {
+  const size = Buffer.byteLength(JSON.stringify(message));
+  if (size <= MAX_MESSAGE_BYTES) return message;
+  const share = Math.floor((message.length * MAX_MESSAGE_BYTES) / size) - 8;
+  return shortEnough(`${message.slice(0, Math.max(0, share)).toWellFormed()}...`);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
@@ -142,8 +142,12 @@ export function itemFailure({ tree, path, error }: Failure): v.InferOutput<typeo
 export function writeReport(path: string, report: Report): void {
   const temporary = `${path}.${randomUUID()}`;
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(temporary, `${JSON.stringify(report, undefined, 2)}\n`, { flag: 'wx' });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(report, undefined, 2)}\n`, { flag: 'wx' });
+    renameSync(temporary, path);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
 }
 
 function seconds(milliseconds: number): number {

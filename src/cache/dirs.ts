@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -13,9 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { explain, ModelCacheError } from '../errors.ts';
+import { explain, hasErrno, ModelCacheError } from '../errors.ts';
 import type { DirCandidate } from '../model/budget.ts';
 import { layout } from './layout.ts';
+import { giveTo, ownerFor, type Owner } from './owner.ts';
 
 const TMPFS_MAGIC = 0x01021994;
 
@@ -30,12 +32,12 @@ export interface DirSearch {
 }
 
 /** Tries each dir by doing in it what a restore does. The order is kept. */
-export function probeDirs(dirs: readonly string[]): DirSearch {
+export function probeDirs(dirs: readonly string[], asked?: Owner): DirSearch {
   const candidates: DirCandidate[] = [];
   const refused: RefusedDir[] = [];
   for (const dir of dirs) {
     try {
-      candidates.push(probeDir(resolve(dir)));
+      candidates.push(probeDir(resolve(dir), asked));
     } catch (error) {
       refused.push({ dir, error: unusable(dir, error) });
     }
@@ -61,43 +63,66 @@ export function freeBytes(dir: string): number {
   return type === TMPFS_MAGIC ? Math.min(free, process.availableMemory()) : free;
 }
 
-function probeDir(dir: string): DirCandidate {
-  mkdirSync(dir, { recursive: true });
+function probeDir(dir: string, asked?: Owner): DirCandidate {
+  const isNew = !existsSync(dir);
+  makeFolders(dir);
+  if (isNew) giveTo(asked, dir);
   refuseForeign(dir);
   const holdsState = existsSync(layout.state(dir));
-  makeOurFolder(dir);
+  makeOurFolder(dir, asked);
   tryWriting(layout.partial(dir));
   return { dir, holdsState, freeBytes: freeBytes(dir) };
 }
 
-function makeOurFolder(dir: string): void {
-  for (const folder of [layout.folder(dir), layout.partial(dir)]) {
-    mkdirSync(folder, { recursive: true });
-    if (!lstatSync(folder).isDirectory())
-      throw new ModelCacheError('dir-unusable', `${folder} is a link`, { hint: 'remove it' });
+/** Node's own recursive mkdir tries for ever where the kernel answers ENOENT for a folder whose parent is there. */
+function makeFolders(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST') && statSync(path).isDirectory()) return;
+    if (!hasErrno(error, 'ENOENT') || dirname(path) === path) throw error;
+    makeFolders(dirname(path));
+    mkdirSync(path);
   }
 }
 
-/** Someone who owns a dir, or may replace it, could lead our writes elsewhere or change what was proved. */
+function makeOurFolder(dir: string, asked: Owner | undefined): void {
+  for (const folder of [layout.folder(dir), layout.partial(dir)]) {
+    makeFolders(folder);
+    if (!lstatSync(folder).isDirectory()) {
+      throw new ModelCacheError('dir-unusable', `${folder} is a link`, { hint: 'remove it' });
+    }
+    giveTo(ownerFor(dir, asked), folder);
+  }
+}
+
+/**
+ * Someone who owns a dir, or may replace it, could lead our writes elsewhere or change what was proved. Root is not
+ * held to this: the dir it is given may be the server user's, or below a volume that everybody may write to.
+ */
 function refuseForeign(dir: string): void {
   const me = process.geteuid?.() ?? 0;
   if (me === 0) return;
-  const { uid } = statSync(dir);
-  if (uid !== me && uid !== 0) {
-    throw new ModelCacheError('dir-unusable', `${dir} belongs to someone else`, {
-      wanted: `uid ${me} or 0`,
-      found: `uid ${uid}`,
-    });
-  }
-  for (let child = dir; child !== dirname(child); child = dirname(child)) {
-    const { mode } = statSync(dirname(child));
-    const isReplaceable = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
-    if (isReplaceable) {
-      throw new ModelCacheError('dir-unusable', `anyone may replace ${child}`, {
-        hint: `chmod +t ${dirname(child)}`,
+  for (const path of new Set([...withAncestors(dir), ...withAncestors(realpathSync(dir))])) {
+    const { uid, mode } = lstatSync(path);
+    if (uid !== me && uid !== 0) {
+      const found = `uid ${uid}`;
+      throw new ModelCacheError('dir-unusable', `${path} belongs to someone else`, {
+        wanted: `uid ${me} or 0`,
+        found,
+      });
+    }
+    const isReplaceable = (mode & 0o002) !== 0 && (mode & 0o1000) === 0 && lstatSync(path).isDirectory();
+    if (isReplaceable && path !== dir && path !== realpathSync(dir)) {
+      throw new ModelCacheError('dir-unusable', `anyone may replace what is in ${path}`, {
+        hint: `chmod +t ${path}`,
       });
     }
   }
+}
+
+function withAncestors(path: string): readonly string[] {
+  return path === dirname(path) ? [path] : [path, ...withAncestors(dirname(path))];
 }
 
 function tryWriting(folder: string): void {

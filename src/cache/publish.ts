@@ -24,7 +24,7 @@ export class Publisher {
   publishFile(stagedPath: string, path: string): string {
     const final = this.#finalPath(path);
     giveTo(this.#owner, stagedPath);
-    renameSync(stagedPath, final);
+    renameOver(stagedPath, final);
     return identityOf(lstatSync(final, { bigint: true }));
   }
 
@@ -49,7 +49,7 @@ export class Publisher {
     try {
       create(staged);
       giveLinkTo(this.#owner, staged);
-      renameSync(staged, final);
+      renameOver(staged, final);
     } finally {
       rmSync(staged, { force: true });
     }
@@ -72,6 +72,21 @@ export class Publisher {
       if (!lstatSync(folder).isDirectory()) throw notAFolder(folder);
     }
     this.#realFolders.add(path);
+  }
+}
+
+/** Over a file or a link; a folder that stands in the way is somebody's, and stays. */
+function renameOver(staged: string, final: string): void {
+  try {
+    renameSync(staged, final);
+  } catch (error) {
+    if (!hasErrno(error, 'EISDIR', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST')) throw error;
+    throw new ModelCacheError('path-unsafe', `${final} is in the way`, {
+      wanted: 'a file or nothing',
+      found: 'a folder',
+      hint: 'remove it if it is not yours',
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, type Dirent } from 'node:fs';
 import { join, relative } from 'node:path';
-import { hasErrno } from '../errors.ts';
+import { hasErrno, toModelCacheError } from '../errors.ts';
 import { isRepoFolder, isUnfinishedName, TORCH_CHECKPOINTS } from '../model/tree.ts';
 import type { Publisher } from './publish.ts';
 
@@ -21,13 +21,14 @@ export function linkReused(dir: string, caches: ReusedCaches, publisher: Publish
   const used = new Set<string>();
   for (const hub of caches.hubs) {
     for (const repo of names(hub).filter(isRepoFolder)) {
-      if (linkRepo(dir, join(hub, repo), `hub/${repo}`, publisher)) used.add(hub);
+      if (unlessInTheWay(() => linkRepo(dir, join(hub, repo), `hub/${repo}`, publisher))) used.add(hub);
     }
   }
   for (const home of caches.torchHomes) {
     const checkpoints = join(home, 'hub', 'checkpoints');
     for (const name of names(checkpoints).filter((name) => !isUnfinishedName(name))) {
-      if (linkAway(dir, join(checkpoints, name), `${TORCH_CHECKPOINTS}/${name}`, publisher)) used.add(home);
+      const path = `${TORCH_CHECKPOINTS}/${name}`;
+      if (unlessInTheWay(() => linkAway(dir, join(checkpoints, name), path, publisher))) used.add(home);
     }
   }
   return [...used];
@@ -40,8 +41,21 @@ export function linkReused(dir: string, caches: ReusedCaches, publisher: Publish
 export function linkLegacyRepos(dir: string, publisher: Publisher): void {
   for (const repo of names(dir).filter(isRepoFolder)) {
     const underHub = join(dir, 'hub', repo);
-    if (!isThere(underHub)) publisher.publishLink(`hub/${repo}`, `../${repo}`);
-    else if (!lstatSync(underHub).isSymbolicLink()) linkRepo(dir, join(dir, repo), `hub/${repo}`, publisher);
+    unlessInTheWay(() => {
+      if (isThere(underHub)) return linkRepo(dir, join(dir, repo), `hub/${repo}`, publisher);
+      publisher.publishLink(`hub/${repo}`, `../${repo}`);
+      return true;
+    });
+  }
+}
+
+/** Reusing is a gain, never a duty: what stands in the way of one repo must not cost the others, nor the restore. */
+function unlessInTheWay(link: () => boolean): boolean {
+  try {
+    return link();
+  } catch (error) {
+    if (toModelCacheError(error).code === 'internal') throw error;
+    return false;
   }
 }
 
@@ -70,7 +84,7 @@ function linkSnapshot(
 ): boolean {
   const from = join(source, path);
   if (!isSymbolicLink(from)) return linkAway(dir, from, `${root}/${path}`, publisher);
-  if (isThere(join(dir, root, path))) return false;
+  if (isThere(join(dir, root, path)) || !existsSync(from)) return false;
   const blob = /(?:^|\/)blobs\/([0-9a-f]+)$/.exec(readlinkSync(from))?.[1];
   if (blob === undefined) return linkAway(dir, from, `${root}/${path}`, publisher);
   publisher.publishLink(`${root}/${path}`, relative(join(path, '..'), join('blobs', blob)));

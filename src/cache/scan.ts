@@ -8,6 +8,7 @@ import { resolveLink } from '../model/paths.ts';
 import {
   isOffLimits,
   isRepoFolder,
+  isSecretName,
   isUnfinishedName,
   mayHoldBytes,
   roleOf,
@@ -55,7 +56,7 @@ class Scan {
   constructor(dir: string, options: ScanOptions) {
     this.#dir = dir;
     this.#options = options;
-    this.#trustedRoots = [dir, ...options.reuse].flatMap(realPath);
+    this.#trustedRoots = options.reuse.flatMap(realPath);
   }
 
   async run(): Promise<Inventory> {
@@ -68,17 +69,18 @@ class Scan {
       const path = join(folder, entry.name);
       await this.#pace();
       if (entry.isDirectory()) await this.#walkFolder(path, entry.name);
-      else if (entry.isFile() && !MARKERS.has(entry.name) && !isUnfinishedName(entry.name))
-        this.#countForeign(path);
+      else if (entry.isFile() && isWorthTelling(entry.name)) this.#countForeign(path);
     }
   }
 
   async #walkFolder(path: string, name: string): Promise<void> {
+    const isTree = path === TORCH_CHECKPOINTS || this.#options.also.includes(path);
     const isSharedBlobStore = name === 'blobs';
-    if (isOffLimits(name) || isSharedBlobStore || isUnfinishedName(name)) return;
-    if (isRepoFolder(name) && (await this.#looksLikeRepo(path)))
+    const depth = path.split(sep).length - 1;
+    if (isTree) await this.#addTree(path, path);
+    else if (isOffLimits(name, depth) || isSharedBlobStore || isUnfinishedName(name)) return;
+    else if (isRepoFolder(name) && (await this.#looksLikeRepo(path)))
       await this.#addTree(treeOfRepoFolder(path), path);
-    else if (path === TORCH_CHECKPOINTS || this.#options.also.includes(path)) await this.#addTree(path, path);
     else await this.#walk(path);
   }
 
@@ -149,8 +151,11 @@ class Scan {
     if (content !== undefined && isCommit(content)) found.refs.set(path, content);
   }
 
+  /** A blob may be a link into the shared store of its own cache root, or into a reused cache. */
   #leadsToTrusted(path: string): boolean {
-    return realPath(path).some((real) => this.#trustedRoots.some((root) => real.startsWith(`${root}${sep}`)));
+    const sharedStore = join(path, '..', '..', '..', 'blobs');
+    const roots = [...realPath(sharedStore), ...this.#trustedRoots];
+    return realPath(path).some((real) => roots.some((root) => real.startsWith(`${root}${sep}`)));
   }
 
   #countForeign(path: string): void {
@@ -178,6 +183,11 @@ class Scan {
       throw error;
     }
   }
+}
+
+/** Neither what every cache has lying around, nor what nobody should be told to mirror. */
+function isWorthTelling(name: string): boolean {
+  return !MARKERS.has(name) && !isUnfinishedName(name) && !isSecretName(name);
 }
 
 interface FoundTree {

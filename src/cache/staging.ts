@@ -53,7 +53,9 @@ export async function clearLeftovers(dir: string, now: number): Promise<void> {
       ({ mtimeMs }) => now - mtimeMs,
       () => 0,
     );
-    if (age > LEFTOVER_AGE_MS && !(await isHeld(path))) await rm(path, { force: true });
+    // A folder is nobody's leftover of ours, and stays.
+    if (age > LEFTOVER_AGE_MS && !(await isHeld(path)))
+      await rm(path, { force: true }).catch(() => undefined);
   }
 }
 

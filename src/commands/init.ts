@@ -6,9 +6,8 @@ import { exportsFor, formatExports, type Exports } from '../handover/environment
 import { findProgram, type Program } from '../handover/program.ts';
 import { runSetup } from '../handover/setup.ts';
 import { exitCodeOf, type SignalWatch } from '../handover/signals.ts';
-import type { DirCandidate } from '../model/budget.ts';
 import { bytesSelected } from '../model/plan.ts';
-import { findDirs, pickDir } from '../stages/choose-dir.ts';
+import { findDir } from '../stages/choose-dir.ts';
 import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { describePlan } from '../stages/describe-plan.ts';
@@ -54,7 +53,8 @@ async function planOnly(context: Context): Promise<number> {
   const { settings, print, reporter, stop } = context;
   const { store, catalog } = await readStore(context, patienceOf(context));
   store.close();
-  const { dir, freeBytes } = pickDir(context, findDirs(context), bytesSelected(catalog, settings.selection));
+  const found = findDir(context, bytesSelected(catalog, settings.selection));
+  const { dir, freeBytes } = found ?? { dir: settings.dirs[0] ?? '/tmp/models', freeBytes: 0 };
   const plan = await planFor(context, { ...localCache(context, dir), freeBytes }, catalog, stop);
   print(settings.json ? `${JSON.stringify(plan, undefined, 2)}\n` : describePlan(plan));
   reporter.add({ restore: planReport(plan, 'planned') });
@@ -89,16 +89,15 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
   let read: ReadStore | ModelCacheError | undefined;
   let prepared: PreparedDir | undefined;
   try {
-    const dirs = findDirs(context);
     read = await reporter.phase('catalog', () =>
       readStore(context, patienceOf(context)).catch((error: unknown) => toModelCacheError(error)),
     );
     stop.throwIfAborted();
-    const chosen = pickDir(context, dirs, isRead(read) ? bytesSelected(read.catalog, settings.selection) : 0);
-    dir = chosen.dir;
-    prepared = await prepareIfThere(context, dirs, chosen);
+    const found = findDir(context, isRead(read) ? bytesSelected(read.catalog, settings.selection) : 0);
+    if (found === undefined) throw new ModelCacheError('dir-unusable', 'there is no dir to restore to');
+    dir = found.dir;
+    prepared = await prepareDir(context, found);
     if (!isRead(read)) throw read;
-    if (prepared === undefined) throw new ModelCacheError('dir-unusable', 'there is no dir to restore to');
     if (read.catalog.source === 'nothing') return tellEmpty(context, read.store, dir, server);
     return await restoreInto(context, read, prepared, server);
   } catch (error) {
@@ -107,14 +106,6 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
     if (isRead(read)) read.store.close();
     if (prepared !== undefined) remember(context, prepared);
   }
-}
-
-async function prepareIfThere(
-  context: Context,
-  dirs: readonly DirCandidate[],
-  chosen: DirCandidate,
-): Promise<PreparedDir | undefined> {
-  return dirs.includes(chosen) ? prepareDir(context, chosen) : undefined;
 }
 
 async function restoreInto(

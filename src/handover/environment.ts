@@ -27,12 +27,12 @@ export function exportsFor({ dir, transformersCache, also }: ExportOptions, env:
     variable === undefined ? [] : [[variable, join(dir, tree)] as const],
   );
   const variables: Record<string, string> = {
+    ...Object.fromEntries(folders),
     HF_HOME: dir,
     HF_HUB_CACHE: hub,
     HUGGINGFACE_HUB_CACHE: hub,
     TRANSFORMERS_CACHE: transformersCache ?? hub,
     TORCH_HOME: join(dir, 'torch'),
-    ...Object.fromEntries(folders),
   };
   const overridden = Object.entries(variables).flatMap(([name, value]) => {
     const was = set(env, name);
@@ -84,9 +84,14 @@ function cacheHome(env: Environment): string {
   return absolute(set(env, 'XDG_CACHE_HOME'), env)[0] ?? join(set(env, 'HOME') ?? '/root', '.cache');
 }
 
-/** As Python's expanduser has it; a relative value means something else in every working directory, and is left. */
+/** `~` and `$NAME` expanded as huggingface_hub does it; a relative value means something else in every folder, and is left. */
 function absolute(path: string | undefined, env: Environment): readonly string[] {
-  const expanded = path?.replace(/^~(?=\/|$)/, set(env, 'HOME') ?? '~');
+  const expanded = path
+    ?.replace(/^~(?=\/|$)/, set(env, 'HOME') ?? '~')
+    .replaceAll(
+      /\$(?:(\w+)|\{(\w+)\})/g,
+      (text, bare?: string, braced?: string) => set(env, bare ?? braced ?? '') ?? text,
+    );
   return expanded !== undefined && isAbsolute(expanded) ? [expanded] : [];
 }
 

@@ -105,7 +105,7 @@ function refuseMissingInterpreter(path: string, head: Buffer, depth: number): vo
 }
 
 function scriptInterpreterOf(head: Buffer): string | undefined {
-  return /^#![ \t]*([^\s]+)/.exec(head.toString('latin1'))?.[1];
+  return /^#![ \t]*([^ \t\n]+)/.exec(head.toString('latin1'))?.[1];
 }
 
 /** The PT_INTERP segment of a 64-bit little-endian ELF file, where it lies in the first page. */

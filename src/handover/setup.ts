@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { countdown } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
 import type { Environment } from '../settings/raw.ts';
 
@@ -20,6 +21,7 @@ export async function runSetup(
   command: string,
   { env, timeout, signal, onLine }: SetupOptions,
 ): Promise<void> {
+  signal.throwIfAborted();
   const child = spawn('/bin/sh', ['-c', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) readLines(stream, onLine);
   let whyEnded: string | undefined;
@@ -27,10 +29,7 @@ export async function runSetup(
     whyEnded ??= why;
     killGroup(child);
   };
-  const timer =
-    timeout > 0
-      ? setTimeout(() => end(`not done after ${timeout / 1000} s (--setup-timeout)`), timeout)
-      : undefined;
+  const timer = countdown(timeout, () => end(`not done after ${timeout / 1000} s (--setup-timeout)`));
   const onAbort = (): void => end('interrupted');
   signal.addEventListener('abort', onAbort, { once: true });
   try {

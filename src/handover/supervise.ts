@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import type { Environment } from '../settings/raw.ts';
 import type { Program } from './program.ts';
 import { exitCodeOf, type SignalWatch } from './signals.ts';
@@ -23,14 +23,17 @@ export async function supervise(
 ): Promise<number> {
   const caught = await watch.caught();
   if (caught !== undefined) return exitCodeOf(caught);
-  const server = spawn(path, args, { stdio: 'inherit', env, ...(name === undefined ? {} : { argv0: name }) });
-  const forward = (signal: NodeJS.Signals): void => void server.kill(signal);
+  let server: ChildProcess | undefined;
+  const forward = (signal: NodeJS.Signals): void => void server?.kill(signal);
+  // Before the server is there: what comes in between must neither end us nor be lost to it.
   for (const signal of FORWARDED) process.on(signal, forward);
+  server = spawn(path, args, { stdio: 'inherit', env, ...(name === undefined ? {} : { argv0: name }) });
+  const running = server;
   watch.release();
   try {
     return await new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.once('exit', (code, signal) => resolve(signal === null ? (code ?? 0) : exitCodeOf(signal)));
+      running.once('error', reject);
+      running.once('exit', (code, signal) => resolve(signal === null ? (code ?? 0) : exitCodeOf(signal)));
     });
   } finally {
     for (const signal of FORWARDED) process.off(signal, forward);

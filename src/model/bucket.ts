@@ -30,7 +30,12 @@ export type Listing = ReadonlyMap<string, number>;
 
 /** Whether an object is there with its size, and will stay: one that `prune` has doomed counts as absent. */
 export function isHeld(listing: Listing, key: string, size: number): boolean {
-  return listing.get(key) === size && !listing.has(doomedKey(key));
+  return isThere(listing, key) && listing.get(key) === size;
+}
+
+/** Whether there is such an object at all, of whatever size. */
+export function isThere(listing: Listing, key: string): boolean {
+  return listing.has(key) && !listing.has(doomedKey(key));
 }
 
 /** The mark by which `prune` says that an object is about to go. */

@@ -112,8 +112,11 @@ function mergeRefs(
         const passed = waiting.get(path) ?? new Set();
         if (mayRefMove(paths.get(from), paths.get(to))) {
           refs.set(path, to);
-          for (const left of [from, ...passed]) retired.add(left);
-          waiting.delete(path);
+          const left = [from, ...passed].filter((commit) => mayRefMove(paths.get(commit), paths.get(to)));
+          for (const commit of left) {
+            retired.add(commit);
+            passed.delete(commit);
+          }
         } else waiting.set(path, passed.add(to));
       }
     }

@@ -51,6 +51,8 @@ export type PlanItem =
       readonly path: string;
       readonly reason: Reason;
       readonly content: string;
+      /** What this disk has there. */
+      readonly found: string | null;
     }
   | { readonly kind: 'refused'; readonly tree: TreeName; readonly path: string; readonly reason: Reason };
 
@@ -188,10 +190,11 @@ function planRefs(
   );
   const here = pathsByCommit([...(local?.files.keys() ?? []), ...leadSomewhere.map(({ path }) => path)]);
   return tree.refs.map(({ path, content }) => {
+    const found = local?.refs.get(path) ?? null;
     const reason = selected.has(content)
-      ? reasonForRef(tree, content, local?.refs.get(path), selected, here)
+      ? reasonForRef(tree, content, found, selected, here)
       : 'not-selected';
-    return { kind: 'ref', tree: tree.tree, path, reason, content };
+    return { kind: 'ref', tree: tree.tree, path, reason, content, found };
   });
 }
 
@@ -217,11 +220,11 @@ function reasonForLink(link: CatalogLink, local: LocalTree | undefined, held: Re
 function reasonForRef(
   { retired }: CatalogTree,
   wanted: string,
-  found: string | undefined,
+  found: string | null,
   selected: ReadonlyMap<string, ReadonlySet<string>>,
   here: ReadonlyMap<string, ReadonlySet<string>>,
 ): Reason {
-  if (found === undefined) return 'missing';
+  if (found === null) return 'missing';
   if (found === wanted) return 'present';
   const wasMovedHere = isCommit(found) && !retired.has(found);
   return wasMovedHere && mayRefMove(selected.get(wanted), here.get(found)) ? 'present' : 'digest-differs';

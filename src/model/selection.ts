@@ -26,7 +26,8 @@ export const PRESETS: Readonly<Record<string, readonly string[]>> = {
   'f5-tts': ['SWivid/F5-TTS:F5TTS_v1_Base/*', 'charactr/vocos-mel-24khz'],
 };
 
-const MODEL_SPEC = /^(?<repo>[^\s@:/]+(?:\/[^\s@:/]+)?)(?:@(?<revision>[^\s:]+))?(?::(?<glob>.+))?$/;
+const MODEL_SPEC =
+  /^(?<repo>(?:(?:datasets|spaces|kernels)\/)?[^\s@:/]+(?:\/[^\s@:/]+)?)(?:@(?<revision>[^\s:]+))?(?::(?<glob>.+))?$/;
 
 /** Throws `setting-invalid` for anything that is not `ORG/NAME[@REV][:GLOB]`. */
 export function parseModelSpec(text: string): ModelSpec {

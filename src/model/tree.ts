@@ -14,7 +14,10 @@ const REPO_FOLDER = /^(models|datasets|spaces|kernels)--[^/]+$/;
 /** Folders directly below HF_HOME that hold code, logs, settings or working data. Source: hf-hub layout, HF_HOME. */
 const NOT_A_CACHE = new Set(['xet', 'modules', 'gradio', 'accelerate', 'datasets', 'assets']);
 
-/** Names under which people and tools keep secrets. Never sent, never planted, in any tree. */
+/** Folders of locks and of our own, wherever they are. */
+const NEVER = new Set(['.locks', '.model-cache']);
+
+/** Names under which people and tools keep secrets. A file of such a name is never sent and never planted. */
 const SECRET =
   /^(token|stored_tokens|\.env(\..*)?|\.netrc|\.git-credentials|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|p12|pfx|key))$/i;
 
@@ -29,11 +32,15 @@ export function isRepoTree(tree: TreeName): boolean {
   return isRepoFolder(baseName(tree));
 }
 
-/** `models--ORG--NAME` → `ORG/NAME`, the name that people and globs use; a folder tree is called by its path. */
+/**
+ * `models--ORG--NAME` → `ORG/NAME`, the name that people and globs use; `datasets--ORG--NAME` → `datasets/ORG/NAME`; a
+ * folder tree is called by its path.
+ */
 export function displayName(tree: TreeName): string {
   const folder = baseName(tree);
   if (!isRepoFolder(folder)) return tree;
-  return folder.slice(folder.indexOf('--') + 2).replaceAll('--', '/');
+  const [type = '', ...names] = folder.split('--');
+  return (type === 'models' ? names : [type, ...names]).join('/');
 }
 
 /**
@@ -48,16 +55,16 @@ export function treeOfRepoFolder(pathBelowDir: string): TreeName {
 export function isAllowedTree(tree: TreeName, also: readonly TreeName[]): boolean {
   if (!isSafePath(tree)) return false;
   if (tree === TORCH_CHECKPOINTS || also.includes(tree)) return true;
-  const folders = tree.split('/');
+  const above = tree.split('/').slice(0, -1);
   return (
     isRepoFolder(baseName(tree)) &&
-    !folders.slice(0, -1).some((name) => isOffLimits(name) || isRepoFolder(name))
+    !above.some((name, depth) => isRepoFolder(name) || isOffLimits(name, depth))
   );
 }
 
-/** Folders that neither hold nor may receive a tree, wherever they are. */
-export function isOffLimits(folder: string): boolean {
-  return NOT_A_CACHE.has(folder) || folder === '.locks' || folder === '.model-cache';
+/** Whether a folder neither holds nor may receive a tree; `depth` is the number of folders between it and the dir. */
+export function isOffLimits(folder: string, depth: number): boolean {
+  return NEVER.has(folder) || (depth === 0 && NOT_A_CACHE.has(folder));
 }
 
 /** What a path of a tree is for. Everything that is not one of these stays home, in both directions. */
@@ -99,7 +106,7 @@ function roleInFolder(path: string): PathRole | undefined {
   return names.some((name) => isUnfinishedName(name) || isSecretName(name)) ? undefined : { role: 'file' };
 }
 
-function isSecretName(name: string): boolean {
+export function isSecretName(name: string): boolean {
   return SECRET.test(name);
 }
 

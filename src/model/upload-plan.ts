@@ -1,4 +1,4 @@
-import { isBlob, isHeld, objectKey, type Listing } from './bucket.ts';
+import { isBlob, isHeld, isThere, objectKey, type Listing } from './bucket.ts';
 import { digestsOfBlobName, firstMismatch, type Digests } from './digest.ts';
 import type { Inventory, LocalContent, LocalTree } from './inventory.ts';
 import { serializeManifest, type Manifest, type ManifestFile } from './manifest.ts';
@@ -54,10 +54,10 @@ export function planUpload(inventory: Inventory, listing: Listing): UploadPlan {
     else if (byName === undefined && wanted.sha256 === undefined) unproved.push(content);
     else {
       const key = objectKey(tree.tree, { path: file.path, sha256: wanted.sha256 ?? '' });
-      const isThere = isHeld(listing, key, file.size);
-      if (isThere && file.digests?.sha256 === undefined) unproved.push(content);
-      else if (isThere || keys.has(key)) present.push(content);
-      else send.push({ ...content, key, wanted, reason: listing.has(key) ? 'size-differs' : 'missing' });
+      const isHeldThere = isHeld(listing, key, file.size);
+      if (isHeldThere && file.digests?.sha256 === undefined) unproved.push(content);
+      else if (isHeldThere || keys.has(key)) present.push(content);
+      else send.push({ ...content, key, wanted, reason: isThere(listing, key) ? 'size-differs' : 'missing' });
       keys.add(key);
     }
   }
@@ -85,7 +85,8 @@ export function nextManifest(
   const before = view ?? mergeTree(tree.tree, []);
   const kept = withoutLostObjects(before, listing);
   const generation = before.generation + 1;
-  const here = localManifest(tree, files, refsWithNews(tree, before, agreedRefs), generation);
+  const news = files.filter((file) => !isLinkedThere(before, file));
+  const here = localManifest(tree, news, refsWithNews(tree, before, agreedRefs), generation);
   const merged = mergeTree(tree.tree, [
     { name: '', manifest: manifestOf(kept, before.generation, []) },
     { name: 'here', manifest: here },
@@ -120,6 +121,13 @@ function localManifest(
     ),
     retired: [],
   };
+}
+
+/** A volume without links has copies where the bucket has links to the same bytes: that is no news either. */
+function isLinkedThere({ links, files }: TreeView, { path, size, sha256 }: ManifestFile): boolean {
+  const target = links.get(path);
+  const blob = target === undefined ? undefined : files.get(resolveLink(path, target) ?? '');
+  return blob?.sha256 === sha256 && blob.size === size;
 }
 
 function refsWithNews(

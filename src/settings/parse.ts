@@ -2,6 +2,7 @@ import ms, { type StringValue } from 'ms';
 import { isSafePath } from '../model/paths.ts';
 import { isOffLimits, type TreeName } from '../model/tree.ts';
 import type { Owner } from '../cache/owner.ts';
+import { redactedAddress } from '../redact.ts';
 import { wrong } from './raw.ts';
 
 /** `90s`, `5m`, or a bare number of seconds → milliseconds. 0 stands for never. */
@@ -24,7 +25,7 @@ export function parseEndpoint(text: string): string {
   const withScheme = text.includes('://') ? text : `https://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw wrong('not an endpoint', 'https://HOST[:PORT]', text.replace(/\/\/[^/]*@/, '//...@'));
+    throw wrong('not an endpoint', 'https://HOST[:PORT]', redactedAddress(text));
   }
   return withScheme.replace(/\/+$/, '');
 }
@@ -36,10 +37,11 @@ export interface AlsoFolder {
 }
 
 export function parseAlso(text: string): AlsoFolder {
-  const [folder = '', variable] = text.split('=');
+  const [folder = '', variable, ...more] = text.split('=');
   const tree = folder.replace(/^\.\//, '').replace(/\/+$/, '');
   const isVariable = variable === undefined || /^[A-Za-z_][A-Za-z0-9_]*$/.test(variable);
-  if (!isSafePath(tree) || !isVariable || tree.split('/').some(isOffLimits) || tree === 'hub') {
+  const isOurs = tree === 'hub' || tree.split('/').some(isOffLimits);
+  if (!isSafePath(tree) || !isVariable || more.length > 0 || isOurs) {
     throw wrong('not a folder to mirror', 'FOLDER or FOLDER=VARIABLE, a path relative to the dir', text);
   }
   return { tree, variable };

@@ -52,16 +52,12 @@ export class RawSettings {
 
   /** A repeatable option: all of its flags, else the parts of its variable. Bad entries are left out of a lenient list. */
   list<T>(key: OptionKey, parse: (text: string) => T): readonly T[] {
-    const fromFlags = this.#flags[key];
-    const separator = optionSpec(key).list?.separator ?? /,/;
-    if (Array.isArray(fromFlags)) {
-      return entries(fromFlags as readonly string[]).map((text) =>
-        this.#parsed(optionSpec(key).flags, text, parse),
-      );
-    }
+    const { flags, list } = optionSpec(key);
+    const given = this.#flags[key];
+    const fromFlags = Array.isArray(given) ? entries(given as readonly string[]) : [];
+    if (fromFlags.length > 0) return fromFlags.map((text) => this.#parsed(flags, text, parse));
     const name = variableOf(key);
-    const parts = entries((this.variable(name) ?? '').split(separator));
-    return parts.flatMap((text) => {
+    return entries((this.variable(name) ?? '').split(list?.separator ?? /,/)).flatMap((text) => {
       const value = this.fromVariable(name, text, parse);
       return value === undefined ? [] : [value];
     });

@@ -4,43 +4,48 @@ import { dirname, resolve } from 'node:path';
 import { freeBytes, probeDirs, temporaryDir } from '../cache/dirs.ts';
 import { layout } from '../cache/layout.ts';
 import { explain } from '../errors.ts';
-import { chooseDir, type DirCandidate } from '../model/budget.ts';
+import { bytesShort, chooseDir, type DirCandidate } from '../model/budget.ts';
 import type { Context } from './context.ts';
 
-/** The dirs that work, in order of preference; a fresh temporary one when none does. Empty only when not even that can be made. */
-export function findDirs({ settings, log, reporter }: Context): readonly DirCandidate[] {
-  if (settings.dryRun) return settings.dirs.map(asItIs);
-  const { candidates, refused } = probeDirs(settings.dirs);
-  for (const { error } of refused) {
-    const isLastHope = candidates.length === 0;
-    log[isLastHope ? 'warn' : 'debug']('dir.refused', explain(error));
-    reporter.problem(error);
+/**
+ * The dir for `wanted` bytes: the one that holds our state, then the first with room, then the roomiest, at last a
+ * fresh temporary one. Later dirs are not touched when an earlier one will do. Undefined when not even a temporary one
+ * can be made.
+ */
+export function findDir(context: Context, wanted: number): DirCandidate | undefined {
+  const { settings, log, reporter } = context;
+  const inOrder = settings.dirs.toSorted((a, b) => Number(holdsState(b)) - Number(holdsState(a)));
+  const candidates: DirCandidate[] = [];
+  for (const dir of inOrder) {
+    const found = settings.dryRun
+      ? { candidates: [asItIs(dir)], refused: [] }
+      : probeDirs([dir], settings.owner);
+    for (const { error } of found.refused) {
+      log.warn('dir.refused', explain(error));
+      reporter.problem(error);
+    }
+    candidates.push(...found.candidates);
+    if (found.candidates.some((candidate) => candidate.holdsState || bytesShort(wanted, candidate) === 0))
+      break;
   }
-  if (candidates.length > 0) return candidates;
+  const chosen = chooseDir(candidates, wanted) ?? temporary(context);
+  if (chosen !== undefined) reporter.add({ dir: chosen.dir });
+  return chosen;
+}
+
+function temporary({ log }: Context): DirCandidate | undefined {
   try {
     const fallback = temporaryDir(tmpdir());
     log.warn('dir.chosen', `no dir of the settings can be used; models go to ${fallback.dir}`);
-    return [fallback];
+    return fallback;
   } catch (error) {
     log.warn('dir.refused', `no temporary dir can be made either: ${explain(error)}`);
-    return [];
+    return undefined;
   }
 }
 
-/** The dir for `wanted` bytes; the first of the settings, unusable as it is, when there is no other. */
-export function pickDir(
-  { settings, log, reporter }: Context,
-  candidates: readonly DirCandidate[],
-  wanted: number,
-): DirCandidate {
-  const chosen = chooseDir(candidates, wanted) ?? {
-    dir: settings.dirs[0] ?? '/tmp/models',
-    holdsState: false,
-    freeBytes: 0,
-  };
-  log.debug('dir.chosen', `models are kept in ${chosen.dir}`, { freeBytes: chosen.freeBytes });
-  reporter.add({ dir: chosen.dir });
-  return chosen;
+function holdsState(dir: string): boolean {
+  return existsSync(layout.state(dir));
 }
 
 /** A dry run makes nothing: the space is that of the folder the dir would be made in. */
@@ -48,5 +53,5 @@ function asItIs(path: string): DirCandidate {
   const dir = resolve(path);
   let there = dir;
   while (!existsSync(there)) there = dirname(there);
-  return { dir, holdsState: existsSync(layout.state(dir)), freeBytes: freeBytes(there) };
+  return { dir, holdsState: holdsState(dir), freeBytes: freeBytes(there) };
 }

@@ -99,9 +99,10 @@ export async function executeUpload(
       await store.put(key, bytes, signal);
       manifests.push(key);
     }
-    // What the bucket says now. A ref that could not move there is still news the next time.
     const refs = manifest?.refs ?? Array.from(view?.refs ?? [], ([path, content]) => ({ path, content }));
-    for (const { path, content } of refs) state.agreeOnRef(tree.tree, path, content);
+    // Where the two still differ, they agree on nothing new: the one has yet to move, or the other has moved on.
+    for (const { path, content } of refs)
+      if (tree.refs.get(path) === content) state.agreeOnRef(tree.tree, path, content);
   }
   return { sent, manifests };
 }

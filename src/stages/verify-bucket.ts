@@ -44,6 +44,7 @@ async function checkObject(
   try {
     const body = await store.get(key, { signal });
     if (body.objectSize !== size) {
+      await body.discard();
       return new ModelCacheError('object-size-differs', `the object ${key} has another size`, {
         wanted: `${size} bytes`,
         found: `${body.objectSize} bytes`,

@@ -72,7 +72,21 @@ async function providersOf(
       ? [['the instance', sdk.fromInstanceMetadata({ timeout: IMDS_TIMEOUT_MS, maxRetries: 0 })] as const]
       : [];
   return [
-    [`the profile ${profile ?? 'default'}`, sdk.fromIni({ ...named, clientConfig })],
+    [
+      `the profile ${profile ?? 'default'}`,
+      sdk.fromIni({
+        ...named,
+        clientConfig,
+        // A profile's web identity does not heed clientConfig, and would go to an endpoint_url of the profile.
+        roleAssumerWithWebIdentity: ({ RoleArn, RoleSessionName, WebIdentityToken }) =>
+          sdk.fromWebToken({
+            roleArn: RoleArn,
+            roleSessionName: RoleSessionName,
+            webIdentityToken: WebIdentityToken,
+            clientConfig,
+          })(),
+      }),
+    ],
     ['an SSO session', sdk.fromSSO({ ...named })],
     ['a credential process', sdk.fromProcess(named)],
     ...webIdentity,

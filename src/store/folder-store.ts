@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
+import type { BigIntStats, Dirent } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrno, ModelCacheError } from '../errors.ts';
+import type { ByteRange } from '../model/parts.ts';
 import { isSafePath } from '../model/paths.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
 
 /** Written here first, renamed into place when whole. Not part of any listing. */
 const UNFINISHED = '.model-cache/tmp';
+const BLOCK = 1024 * 1024;
 
 /** The bucket's layout in a folder: for trying things out, and for network volumes. */
 export class FolderStore implements Store {
@@ -24,27 +26,38 @@ export class FolderStore implements Store {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     for await (const key of this.#keysBelow(folder)) {
       signal?.throwIfAborted();
-      if (!key.startsWith(prefix)) continue;
+      if (!key.startsWith(prefix) || !isSafePath(key)) continue;
       const object = await this.head(key);
       if (object !== undefined) yield object;
     }
   }
 
+  /** The file is opened here, so that the body is of the object that the ETag names, whatever happens to its name. */
   async get(key: string, { range, etag, signal }: GetOptions = {}): Promise<ObjectBody> {
-    const object = await this.head(key);
-    if (object === undefined) throw missing(key, this.url);
-    if (etag !== undefined && etag !== object.etag) throw changed(key, etag, object.etag);
-    return {
-      etag: object.etag,
-      objectSize: object.size,
-      chunks: readRange(this.#pathOf(key), range ?? { start: 0, end: object.size }, signal),
-    };
+    const file = await this.#open(key);
+    try {
+      const stats = await file.stat({ bigint: true });
+      if (!stats.isFile()) throw missing(key, this.url);
+      const object = objectOf(key, stats);
+      if (etag !== undefined && etag !== object.etag) throw changed(key, etag, object.etag);
+      const wanted = range ?? { start: 0, end: object.size };
+      if (wanted.end > object.size) throw endsEarly(key, wanted.end, object.size);
+      return {
+        etag: object.etag,
+        objectSize: object.size,
+        chunks: readAndClose(file, wanted, signal),
+        discard: () => file.close(),
+      };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   async head(key: string): Promise<StoredObject | undefined> {
     try {
-      const { size, mtimeNs, ino } = await stat(this.#pathOf(key), { bigint: true });
-      return { key, size: Number(size), etag: `${ino}-${mtimeNs}-${size}` };
+      const stats = await stat(this.#pathOf(key), { bigint: true });
+      return stats.isFile() ? objectOf(key, stats) : undefined;
     } catch (error) {
       if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
       throw folderError(error, this.url);
@@ -83,23 +96,35 @@ export class FolderStore implements Store {
       await mkdir(dirname(this.#pathOf(key)), { recursive: true });
       await rename(temporary, this.#pathOf(key));
     } catch (error) {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw folderError(error, this.url);
+    }
+  }
+
+  async #open(key: string): Promise<FileHandle> {
+    try {
+      return await open(this.#pathOf(key), 'r');
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) throw missing(key, this.url);
       throw folderError(error, this.url);
     }
   }
 
   async *#keysBelow(folder: string): AsyncGenerator<string> {
     if (`${UNFINISHED}/` === folder) return;
-    let entries;
-    try {
-      entries = await opendir(join(this.#root, folder));
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return;
-      throw folderError(error, this.url);
-    }
-    for await (const entry of entries) {
+    for (const entry of await this.#entries(folder)) {
       if (entry.isDirectory()) yield* this.#keysBelow(`${folder}${entry.name}/`);
       else if (entry.isFile()) yield `${folder}${entry.name}`;
+    }
+  }
+
+  async #entries(folder: string): Promise<readonly Dirent[]> {
+    try {
+      return await readdir(join(this.#root, folder), { withFileTypes: true });
+    } catch (error) {
+      const isRoot = folder === '';
+      if (hasErrno(error, 'ENOENT') || (hasErrno(error, 'ENOTDIR') && !isRoot)) return [];
+      throw folderError(error, this.url);
     }
   }
 
@@ -110,19 +135,28 @@ export class FolderStore implements Store {
   }
 }
 
-async function* readRange(
-  path: string,
-  { start, end }: { readonly start: number; readonly end: number },
+async function* readAndClose(
+  file: FileHandle,
+  { start, end }: ByteRange,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  if (start === end) return;
-  const stream = createReadStream(path, {
-    start,
-    end: end - 1,
-    highWaterMark: 1024 * 1024,
-    ...(signal && { signal }),
-  });
-  for await (const chunk of stream) yield chunk as Buffer;
+  try {
+    for (let position = start; position < end;) {
+      signal?.throwIfAborted();
+      const block = Buffer.allocUnsafe(Math.min(BLOCK, end - position));
+      const { bytesRead } = await file.read(block, 0, block.length, position);
+      if (bytesRead === 0)
+        throw new ModelCacheError('store-failed', 'an object became shorter while it was read');
+      position += bytesRead;
+      yield block.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function objectOf(key: string, { size, mtimeNs, ino }: BigIntStats): StoredObject {
+  return { key, size: Number(size), etag: `${ino}-${mtimeNs}-${size}` };
 }
 
 function missing(key: string, url: string): ModelCacheError {
@@ -133,10 +167,21 @@ function changed(key: string, wanted: string, found: string): ModelCacheError {
   return new ModelCacheError('object-changed', `${key} was replaced while it was read`, { wanted, found });
 }
 
-function folderError(error: unknown, url: string): unknown {
-  if (!hasErrno(error, 'EACCES', 'EPERM', 'EROFS')) return error;
-  return new ModelCacheError('store-denied', `${url}: ${(error as Error).message}`, {
-    hint: 'give this user the right to read and write that folder',
-    cause: error,
+function endsEarly(key: string, wanted: number, found: number): ModelCacheError {
+  return new ModelCacheError('object-size-differs', `the object ${key} ends before it should`, {
+    wanted: `at least ${wanted} bytes`,
+    found: `${found} bytes`,
   });
+}
+
+function folderError(error: unknown, url: string): unknown {
+  if (hasErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
+    return new ModelCacheError('store-denied', `${url}: ${(error as Error).message}`, {
+      hint: 'give this user the right to read and write that folder',
+      cause: error,
+    });
+  }
+  if (!hasErrno(error, 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY', 'EIO', 'ESTALE', 'ENOSPC', 'EDQUOT'))
+    return error;
+  return new ModelCacheError('store-failed', `${url}: ${(error as Error).message}`, { cause: error });
 }

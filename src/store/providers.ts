@@ -9,7 +9,7 @@ export interface Provider {
 
 const REGION_IN_NAME = [
   /^s3\.([a-z0-9-]+)\.backblazeb2\.com$/,
-  /^s3[.-]([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$/,
+  /^s3[.-](?!accelerate\b)([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$/,
   /^s3\.dualstack\.([a-z0-9-]+)\.amazonaws\.com$/,
   /^s3\.([a-z0-9-]+)\.(?:wasabisys\.com|scw\.cloud|io\.cloud\.ovh\.net)$/,
   /^s3api-([a-z0-9-]+)\.runpod\.io$/,

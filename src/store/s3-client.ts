@@ -3,7 +3,8 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { ModelCacheError } from '../errors.ts';
+import { isCounted } from '../countdown.ts';
+import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { resolveCredentials, type CredentialSettings } from './credentials.ts';
 import { providerOf } from './providers.ts';
 import { missingCredentials } from './s3-errors.ts';
@@ -28,7 +29,7 @@ const MAX_SOCKETS = 32;
 export async function createClient(settings: S3Settings): Promise<{ client: S3Client; source: string }> {
   const { endpoint, region, caBundle, idleTimeout } = settings;
   const credentials = settings.credentials.anonymous ? 'anonymous' : await resolveOrFail(settings);
-  const tls = caBundle === undefined ? {} : { ca: readFileSync(caBundle) };
+  const tls = caBundle === undefined ? {} : { ca: readBundle(caBundle) };
   const client = new S3Client({
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -40,7 +41,8 @@ export async function createClient(settings: S3Settings): Promise<{ client: S3Cl
     followRegionRedirects: true,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: idleTimeout,
+      // A body has a timer of its own, which knows more and shall be first.
+      socketTimeout: isCounted(idleTimeout) ? idleTimeout + 1000 : 0,
       httpAgent: new HttpAgent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
       httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...tls }),
     }),
@@ -57,10 +59,30 @@ export async function createClient(settings: S3Settings): Promise<{ client: S3Cl
 async function resolveOrFail(
   settings: S3Settings,
 ): Promise<NonNullable<Awaited<ReturnType<typeof resolveCredentials>>>> {
-  const credentials = await resolveCredentials(settings.credentials);
+  const credentials = await resolveCredentials(settings.credentials).catch((error: unknown) => {
+    throw new ModelCacheError(
+      'store-credentials-missing',
+      `no credentials: ${toModelCacheError(error).message}`,
+      {
+        hint: 'check the profile, the web identity or the container that they should come from',
+        cause: error,
+      },
+    );
+  });
   if (credentials !== undefined) return credentials;
   const { code, message, hint } = missingCredentials(settings);
   throw new ModelCacheError(code, message, { hint });
+}
+
+function readBundle(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new ModelCacheError('setting-invalid', `AWS_CA_BUNDLE names a file that cannot be read: ${path}`, {
+      hint: 'name a file of certificates in PEM format, or unset it',
+      cause,
+    });
+  }
 }
 
 /** lib-storage aborts its upload, but not the requests in flight; through this client it does both, and waits. */

@@ -14,6 +14,8 @@ interface AwsFault {
   readonly Code?: string;
   readonly code?: string;
   readonly message?: string;
+  /** In the body of an answer that knows better. */
+  readonly Region?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
@@ -71,6 +73,8 @@ function explanationFor(
       return { code: 'object-changed', message: `${key ?? url} was replaced while it was read` };
     case 'InvalidRange':
       return { code: 'object-size-differs', message: `the object ${key ?? url} ends before it should` };
+    case 'NoSuchUpload':
+      return { code: 'store-failed', message: `${said}: the upload of ${key ?? url} is not there any more` };
     case 'NoSuchBucket':
       return {
         code: 'store-bucket-missing',
@@ -188,7 +192,7 @@ export function missingCredentials({ endpoint }: Pick<RequestContext, 'endpoint'
 }
 
 function regionExplanation(said: string, fault: AwsFault, region: string): Explanation {
-  const told = fault.$response?.headers?.['x-amz-bucket-region'];
+  const told = fault.$response?.headers?.['x-amz-bucket-region'] ?? fault.Region;
   return {
     code: 'store-region-wrong',
     message: `${said}: the bucket is not in region ${region}`,

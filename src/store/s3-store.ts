@@ -7,6 +7,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { countdown } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
 import { abortingWith, createClient, within, type S3Settings } from './s3-client.ts';
 import { explainS3Error, type RequestContext } from './s3-errors.ts';
@@ -79,7 +80,12 @@ export class S3Store implements Store {
     try {
       const objectSize = objectSizeOf(key, answer.ContentRange, answer.ContentLength, range);
       const length = range === undefined ? objectSize : range.end - range.start;
-      return { etag: answer.ETag ?? '', objectSize, chunks: this.#chunks(key, body, length, signal) };
+      return {
+        etag: answer.ETag ?? '',
+        objectSize,
+        chunks: this.#chunks(key, body, length, signal),
+        discard: () => destroyed(body),
+      };
     } catch (error) {
       body.destroy();
       throw error;
@@ -159,14 +165,14 @@ export class S3Store implements Store {
   ): AsyncGenerator<Buffer> {
     const stop = (): void => void body.destroy(asError(signal?.reason));
     const stalled = (): void => void body.destroy(this.#stalled(key));
-    const timer = setTimeout(stalled, this.#settings.idleTimeout);
+    const timer = countdown(this.#settings.idleTimeout, stalled);
     signal?.addEventListener('abort', stop, { once: true });
     let received = 0;
     try {
       signal?.throwIfAborted();
       for await (const chunk of body) {
         received += (chunk as Buffer).length;
-        timer.refresh();
+        timer?.refresh();
         if (received > length) break;
         yield chunk as Buffer;
       }
@@ -222,6 +228,11 @@ export class S3Store implements Store {
       found: `${found > wanted ? 'more' : found} bytes`,
     });
   }
+}
+
+function destroyed(body: Readable): Promise<void> {
+  body.on('error', () => undefined).destroy();
+  return Promise.resolve();
 }
 
 function asError(reason: unknown): Error {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModelCacheError } from '../errors.ts';
+import { redactedAddress } from '../redact.ts';
 
 /** Where models are kept, as `--store` names it. */
 export type StoreUrl =
@@ -41,7 +42,7 @@ function parseFile(text: string): StoreUrl {
 function invalid(text: string, cause?: unknown): ModelCacheError {
   return new ModelCacheError('store-url-invalid', 'the store is named in another way', {
     wanted: 's3://BUCKET/PREFIX or file:///PATH',
-    found: text.replace(/\/\/[^/]*@/, '//...@'),
+    found: redactedAddress(text),
     cause,
   });
 }

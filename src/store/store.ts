@@ -46,6 +46,8 @@ export interface ObjectBody {
   readonly objectSize: number;
   /** The bytes of the range. To leave early is to release the connection. */
   readonly chunks: AsyncIterable<Buffer>;
+  /** Releases a body that is not going to be read. */
+  readonly discard: () => Promise<void>;
 }
 
 export interface PutLargeOptions {

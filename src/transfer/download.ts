@@ -93,7 +93,10 @@ export class Downloader {
           etag: pinned,
           signal: this.#signal,
         });
-        refuseOtherSize(key, size, body.objectSize);
+        if (body.objectSize !== size) {
+          await body.discard();
+          throw otherSize(key, size, body.objectSize);
+        }
         pinned = body.etag;
         onEtag(body.etag);
         for await (const chunk of body.chunks) {
@@ -126,9 +129,8 @@ function isWorthAnotherStart(error: unknown): boolean {
   return ['object-changed', 'object-digest-differs'].includes(toModelCacheError(error).code);
 }
 
-function refuseOtherSize(key: string, wanted: number, found: number): void {
-  if (wanted === found) return;
-  throw new ModelCacheError(
+function otherSize(key: string, wanted: number, found: number): ModelCacheError {
+  return new ModelCacheError(
     'object-size-differs',
     `the object ${key} has another size than its manifest says`,
     {

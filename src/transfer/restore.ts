@@ -48,6 +48,9 @@ class RestoreRun {
   readonly #plan: RestorePlan;
   readonly #tools: RestoreTools;
   readonly #downloader: Downloader;
+  /** Ends what is under way when the store has failed one of the files. */
+  readonly #storeFailed = new AbortController();
+  readonly #signal: AbortSignal;
   /** File → the links that lead to it. */
   readonly #linksTo = new Map<string, LinkItem[]>();
   /** `tree commit` of which something wanted is not here. */
@@ -56,7 +59,8 @@ class RestoreRun {
   constructor(plan: RestorePlan, tools: RestoreTools) {
     this.#plan = plan;
     this.#tools = tools;
-    this.#downloader = new Downloader(tools.store, tools.progress, tools.signal);
+    this.#signal = AbortSignal.any([tools.signal, this.#storeFailed.signal]);
+    this.#downloader = new Downloader(tools.store, tools.progress, this.#signal);
     for (const item of plan.items.filter(isLink)) {
       const to = nameOf(item.tree, item.link.to);
       this.#linksTo.set(to, [...(this.#linksTo.get(to) ?? []), item]);
@@ -71,6 +75,7 @@ class RestoreRun {
     );
     for (const to of this.#linksTo.keys()) {
       await pace();
+      this.#signal.throwIfAborted();
       if (!fetched.has(to)) this.#publishLinksTo(to);
     }
   }
@@ -81,43 +86,51 @@ class RestoreRun {
       .filter(isFileToFetch)
       .map((item) => ({ item, luck: Math.random() }))
       .toSorted((a, b) => b.item.file.size - a.item.file.size || a.luck - b.luck);
-    try {
-      await Promise.all(biggestFirst.map(({ item }) => limit(() => this.#fetchOrNote(item))));
-    } finally {
-      limit.clearQueue();
-    }
+    const results = await Promise.allSettled(
+      biggestFirst.map(({ item }) => limit(() => this.#fetchOrStop(item))),
+    );
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw this.#signal.aborted ? this.#signal.reason : failed.reason;
   }
 
   publishRefs(): void {
-    for (const item of this.#plan.items.filter(isRefToWrite)) {
-      if (this.#brokenCommits.has(nameOf(item.tree, item.content))) continue;
-      this.#tools.publisher.publishRef(this.#localPath(item.tree, item.path), item.content);
-    }
-    for (const item of this.#plan.items) {
-      if (item.kind === 'ref') this.#tools.state.agreeOnRef(item.tree, item.path, item.content);
+    for (const item of this.#plan.items.filter(isRef)) {
+      const { tree, path, content, reason, found } = item;
+      const isWanted = isFetchReason(reason) && !this.#brokenCommits.has(nameOf(tree, content));
+      const isWritten =
+        isWanted &&
+        this.#noteFailures(item, () =>
+          this.#tools.publisher.publishRef(this.#localPath(tree, path), content),
+        );
+      // Only where this disk has what the bucket says; a ref that it keeps from elsewhere is its own news.
+      if (isWritten || found === content) this.#tools.state.agreeOnRef(tree, path, content);
     }
   }
 
-  async #fetchOrNote(item: FileItem): Promise<void> {
+  /** What is wrong with one file is noted; what is wrong with the store ends all. */
+  async #fetchOrStop(item: FileItem): Promise<void> {
+    this.#signal.throwIfAborted();
     try {
       await this.#fetch(item);
       this.#tools.progress.fileDone();
     } catch (error) {
-      this.#tools.signal.throwIfAborted();
-      const reason = toModelCacheError(error);
-      if (!isAboutOneFile(reason)) throw error;
-      this.#noteFailure(item, reason);
+      this.#signal.throwIfAborted();
+      if (!isAboutOnePath(error)) {
+        this.#storeFailed.abort(error);
+        throw error;
+      }
+      this.#noteFailure(item, error);
     }
   }
 
   async #fetch({ tree, path, file }: FileItem): Promise<void> {
-    const { publisher, state, signal } = this.#tools;
+    const { publisher, state } = this.#tools;
     await withStaged(
       this.#plan.dir,
       file,
       (staging) => this.#downloader.download(file, staging),
       (stagedPath, { digests }) => {
-        signal.throwIfAborted();
+        this.#signal.throwIfAborted();
         const local = this.#localPath(tree, path);
         state.remember(local, publisher.publishFile(stagedPath, local), digests);
         this.#publishLinksTo(nameOf(tree, path));
@@ -126,17 +139,30 @@ class RestoreRun {
   }
 
   #publishLinksTo(to: string): void {
-    for (const { tree, path, link } of (this.#linksTo.get(to) ?? []).filter(isToMake)) {
-      this.#tools.publisher.publishLink(this.#localPath(tree, path), link.target);
+    for (const item of (this.#linksTo.get(to) ?? []).filter(isToMake)) {
+      const path = this.#localPath(item.tree, item.path);
+      this.#noteFailures(item, () => this.#tools.publisher.publishLink(path, item.link.target));
     }
   }
 
-  #noteFailure({ tree, path }: FileItem, error: ModelCacheError): void {
+  /** Whether `publish` went well. A disk that fails altogether still ends everything. */
+  #noteFailures(item: LinkItem | RefItem, publish: () => void): boolean {
+    try {
+      publish();
+      return true;
+    } catch (error) {
+      if (!isAboutOnePath(error)) throw error;
+      this.#noteFailure(item, error);
+      return false;
+    }
+  }
+
+  #noteFailure({ tree, path }: PlanItem, error: unknown): void {
     const lost = [path, ...(this.#linksTo.get(nameOf(tree, path)) ?? []).map((link) => link.path)];
     for (const commit of lost.map((name) => snapshotPath(name)?.commit)) {
       if (commit !== undefined) this.#brokenCommits.add(nameOf(tree, commit));
     }
-    this.#tools.onFailure({ tree, path, error });
+    this.#tools.onFailure({ tree, path, error: toModelCacheError(error) });
   }
 
   #localPath(tree: TreeName, path: string): string {
@@ -144,8 +170,9 @@ class RestoreRun {
   }
 }
 
-/** Everything else would fail for the next file too. */
-function isAboutOneFile({ code }: ModelCacheError): boolean {
+/** Everything else would fail for the next path too. */
+function isAboutOnePath(error: unknown): boolean {
+  const { code } = toModelCacheError(error);
   return code.startsWith('object-') || code === 'path-unsafe';
 }
 
@@ -161,8 +188,8 @@ function isToMake({ reason }: LinkItem): boolean {
   return isFetchReason(reason);
 }
 
-function isRefToWrite(item: PlanItem): item is RefItem {
-  return item.kind === 'ref' && isFetchReason(item.reason);
+function isRef(item: PlanItem): item is RefItem {
+  return item.kind === 'ref';
 }
 
 function nameOf(tree: TreeName, name: string): string {

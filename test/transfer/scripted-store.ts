@@ -43,7 +43,12 @@ export function bodyOf(
 ): ObjectBody {
   if (etag !== undefined && etag !== version) throw new ModelCacheError('object-changed', 'it was replaced');
   const wanted = range === undefined ? bytes : bytes.subarray(range.start, range.end);
-  return { etag: version, objectSize: bytes.length, chunks: pieces(wanted, breakAfter) };
+  return {
+    etag: version,
+    objectSize: bytes.length,
+    chunks: pieces(wanted, breakAfter),
+    discard: () => Promise.resolve(),
+  };
 }
 
 async function* pieces(bytes: Buffer, breakAfter: number): AsyncGenerator<Buffer> {
