@@ -39,13 +39,13 @@ export interface CatalogLink {
   readonly to: string;
 }
 
-export interface CatalogRef {
+interface CatalogRef {
   readonly path: string;
   /** A commit, and nothing else. */
   readonly content: string;
 }
 
-export interface RefusedPath {
+interface RefusedPath {
   readonly path: string;
   readonly reason: 'unsafe-path' | 'unverified';
 }

@@ -25,7 +25,7 @@ export async function withProgressLines<T>(
 }
 
 /** `42%, 567 MB of 1.35 GB, 61.2 MB/s, 1 of 3 files, 13 s left`. */
-export function progressLine(
+function progressLine(
   { bytesDone, bytesTotal, filesDone, filesTotal }: Progress,
   elapsed: number,
 ): string {
