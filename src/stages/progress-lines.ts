@@ -25,10 +25,7 @@ export async function withProgressLines<T>(
 }
 
 /** `42%, 567 MB of 1.35 GB, 61.2 MB/s, 1 of 3 files, 13 s left`. */
-function progressLine(
-  { bytesDone, bytesTotal, filesDone, filesTotal }: Progress,
-  elapsed: number,
-): string {
+function progressLine({ bytesDone, bytesTotal, filesDone, filesTotal }: Progress, elapsed: number): string {
   const percent = bytesTotal === 0 ? 100 : Math.floor((bytesDone / bytesTotal) * 100);
   const left =
     bytesDone === 0
