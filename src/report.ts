@@ -58,6 +58,8 @@ export const ReportSchema = v.object({
           inBucket: Count,
           missingHere: Count,
           missingInBucket: Count,
+          /** Links and refs. */
+          differingNames: v.number(),
         }),
       ),
       foreign: v.array(v.object({ path: v.string(), files: v.number(), bytes: v.number() })),

@@ -36,7 +36,16 @@ test('a report with everything in it follows its schema, and survives being writ
     upload: { status: 'completed', sent: count, present: count, manifests: ['m'], failures: [] },
     status: {
       inSync: false,
-      trees: [{ tree: 't', here: count, inBucket: count, missingHere: count, missingInBucket: count }],
+      trees: [
+        {
+          tree: 't',
+          here: count,
+          inBucket: count,
+          missingHere: count,
+          missingInBucket: count,
+          differingNames: 0,
+        },
+      ],
       foreign: [{ path: 'x', files: 1, bytes: 2 }],
     },
     verify: { where: 'bucket', checked: count, failures: [failure] },

@@ -1,6 +1,6 @@
 import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
-import { compareTrees, type TreeComparison } from '../model/compare.ts';
+import { compareTrees, isInSync, type TreeComparison } from '../model/compare.ts';
 import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
@@ -17,9 +17,7 @@ export async function status(context: Context): Promise<number> {
   const cache = findLocalCache(context);
   const inventory = cache === undefined ? emptyInventory(settings.dirs) : await scanLocal(context, cache);
   const trees = compareTrees(catalog, inventory);
-  const inSync = trees.every(
-    ({ missingHere, missingInBucket }) => missingHere.files === 0 && missingInBucket.files === 0,
-  );
+  const inSync = trees.every(isInSync);
   reporter.add({ status: { inSync, trees: [...trees], foreign: [...inventory.foreign] } });
   if (!settings.json) print(describe(store.url, inventory, catalog, trees));
   return finish(context, settings.check && !inSync ? 1 : 0, 'ok');
@@ -35,15 +33,26 @@ function describe(
   catalog: Catalog,
   trees: readonly TreeComparison[],
 ): string {
-  const lines = trees.flatMap(({ tree, here, inBucket, missingHere, missingInBucket }) => [
-    displayName(tree),
-    `  here       ${files(here.files).padStart(10)} ${bytes(here.bytes).padStart(10)}${missingHere.files === 0 ? '' : `   lacks ${files(missingHere.files)}, ${bytes(missingHere.bytes)}`}`,
-    `  in bucket  ${files(inBucket.files).padStart(10)} ${bytes(inBucket.bytes).padStart(10)}${missingInBucket.files === 0 ? '' : `   lacks ${files(missingInBucket.files)}, ${bytes(missingInBucket.bytes)}`}`,
-  ]);
+  const lines = trees.flatMap((tree) => [displayName(tree.tree), ...describeTree(tree)]);
   const foreign = inventory.foreign.map(
     (entry) =>
       `${entry.path}: ${files(entry.files)}, ${bytes(entry.bytes)}, are no model cache and stay here (--also mirrors a folder)`,
   );
   const nothing = trees.length === 0 ? ['no models on either side'] : [];
   return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})`, ...nothing, ...lines, ...foreign].join('\n')}\n`;
+}
+
+function describeTree({
+  here,
+  inBucket,
+  missingHere,
+  missingInBucket,
+  differingNames,
+}: TreeComparison): readonly string[] {
+  const side = (name: string, has: typeof here, lacks: typeof here): string => {
+    const sums = `${files(has.files).padStart(10)} ${bytes(has.bytes).padStart(10)}`;
+    return `  ${name} ${sums}${lacks.files === 0 ? '' : `   lacks ${files(lacks.files)}, ${bytes(lacks.bytes)}`}`;
+  };
+  const differing = differingNames === 0 ? [] : [`  links and refs: ${differingNames} differ`];
+  return [side('here      ', here, missingHere), side('in bucket ', inBucket, missingInBucket), ...differing];
 }

@@ -4,6 +4,7 @@ import { compareTrees, type TreeComparison } from '../../src/model/compare.ts';
 import type { LocalTree } from '../../src/model/inventory.ts';
 import {
   A,
+  B,
   catalog,
   inventory,
   lfsBlob,
@@ -35,6 +36,7 @@ describe('a tree', () => {
       inBucket: ALL,
       missingHere: NONE,
       missingInBucket: NONE,
+      differingNames: 0,
     },
     {
       name: 'that only the bucket has is missing here',
@@ -44,6 +46,7 @@ describe('a tree', () => {
       inBucket: ALL,
       missingHere: ALL,
       missingInBucket: NONE,
+      differingNames: 3,
     },
     {
       name: 'that only the disk has is missing in the bucket',
@@ -53,6 +56,7 @@ describe('a tree', () => {
       inBucket: NONE,
       missingHere: NONE,
       missingInBucket: ALL,
+      differingNames: 3,
     },
     {
       name: 'of which each side has a part is missing on both',
@@ -62,6 +66,7 @@ describe('a tree', () => {
       inBucket: WEIGHTS,
       missingHere: WEIGHTS,
       missingInBucket: CONFIG,
+      differingNames: 0,
     },
     {
       name: 'with a file of another size is missing that file on both sides, each in its own size',
@@ -71,6 +76,33 @@ describe('a tree', () => {
       inBucket: WEIGHTS,
       missingHere: WEIGHTS,
       missingInBucket: { files: 1, bytes: 3 },
+      differingNames: 0,
+    },
+    {
+      name: 'whose blobs are here without their links, and without a ref, differs in these names',
+      bucket: [BOTH],
+      disk: [local({ ...BOTH, snapshots: {}, refs: {}, files: [lfsBlob('weights'), lfsBlob('config')] })],
+      here: ALL,
+      inBucket: ALL,
+      missingHere: NONE,
+      missingInBucket: NONE,
+      differingNames: 3,
+    },
+    {
+      name: 'does not miss a revision that a ref has left',
+      bucket: [
+        {
+          snapshots: { [A]: { 'w.bin': 'old' }, [B]: { 'w.bin': 'weights' } },
+          refs: { main: B },
+          retired: [A],
+        },
+      ],
+      disk: [local({ snapshots: { [B]: { 'w.bin': 'weights' } }, refs: { main: B } })],
+      here: WEIGHTS,
+      inBucket: { files: 2, bytes: 10 },
+      missingHere: NONE,
+      missingInBucket: NONE,
+      differingNames: 0,
     },
   ];
   for (const { name, bucket, disk, ...counts } of rows) {
