@@ -28,7 +28,9 @@ export async function run(
   prepareForSdk(processEnv);
   const settings = settingsOrExplain(invocation, env);
   if (settings === undefined) return EXIT_USAGE;
-  return runCommand(invocation, settings, env, startedAt, watch);
+  // Beside a server, stdout is the server's.
+  const json = settings.json && (invocation.server.length === 0 || settings.dryRun);
+  return runCommand(invocation, { ...settings, json }, env, startedAt, watch);
 }
 
 async function runCommand(

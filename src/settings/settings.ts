@@ -47,9 +47,9 @@ const DEFAULT_STALL = 30_000;
 const DEFAULT_MIN_SPEED = 5e6;
 const DEFAULT_SETUP_TIMEOUT = 15 * 60_000;
 
-/** `lenient`: a server is to be started, so only flags can be wrong enough to stop. Throws `setting-invalid`. */
-export function resolveSettings(flags: Flags, env: Environment, lenient: boolean): Settings {
-  const raw = new RawSettings(flags, env, lenient);
+/** Where a server is to be started, only flags can be wrong enough to stop. Throws `setting-invalid`. */
+export function resolveSettings(flags: Flags, env: Environment, startsServer: boolean): Settings {
+  const raw = new RawSettings(flags, env, startsServer);
   raw.noteUnknownVariables();
   const storeIsOff = !isEnabled(raw);
   const stall = raw.value('stall', parseDuration) ?? DEFAULT_STALL;
