@@ -78,12 +78,15 @@ function reasonToStop(
   return speed.reasonToStop(now);
 }
 
-/** Bytes over the last `speedWindow`, counted only while something is waited for. */
+/** What a finished file counts for beside its bytes: many small ones take their time by latency, not by a slow link. */
+const BYTES_FOR_A_FILE = 512 * 1024;
+
+/** What moved over the last `speedWindow`, counted only while something is waited for. */
 class SpeedWindow {
   readonly #patience: Patience;
   readonly #progress: Progress;
   #start = 0;
-  #bytesAtStart = 0;
+  #movedAtStart = 0;
 
   constructor(patience: Patience, progress: Progress) {
     this.#patience = patience;
@@ -96,7 +99,7 @@ class SpeedWindow {
     const isMovingBytes = this.#progress.waiting > 0 && this.#progress.bytesTotal > 0;
     if (minSpeed <= 0 || !isMovingBytes) this.#restart(now);
     if (now - this.#start < speedWindow) return undefined;
-    const speed = ((this.#progress.bytesDone - this.#bytesAtStart) * 1000) / (now - this.#start);
+    const speed = ((this.#moved() - this.#movedAtStart) * 1000) / (now - this.#start);
     this.#restart(now);
     if (speed >= minSpeed) return undefined;
     return new ModelCacheError('store-slow', `slower than --min-speed over ${seconds(speedWindow)}`, {
@@ -105,9 +108,13 @@ class SpeedWindow {
     });
   }
 
+  #moved(): number {
+    return this.#progress.bytesDone + this.#progress.filesDone * BYTES_FOR_A_FILE;
+  }
+
   #restart(now: number): void {
     this.#start = now;
-    this.#bytesAtStart = this.#progress.bytesDone;
+    this.#movedAtStart = this.#moved();
   }
 }
 

@@ -65,6 +65,20 @@ test('slower than --min-speed over the whole window: store-slow, with both speed
   });
 });
 
+test('many small files, slow by latency alone, are fast enough', async () => {
+  const progress = new Progress();
+  progress.expect(1000, 1e6);
+  await withPatience(patience({ minSpeed: 5e6, speedWindow: 300 }), progress, NEVER, () =>
+    progress.whileWaiting(async () => {
+      for (let round = 0; round < 20; round += 1) {
+        await sleep(50);
+        progress.addBytes(1000);
+        progress.fileDone();
+      }
+    }),
+  );
+});
+
 test('fast enough over the window is fast enough', async () => {
   const progress = new Progress();
   progress.expect(1, 1e9);
