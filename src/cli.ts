@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import {
@@ -9,6 +8,7 @@ import {
   type CommandName,
   type OptionKey,
 } from './settings/options.ts';
+import { writeAll } from './output.ts';
 import type { Flags } from './settings/raw.ts';
 
 export const VERSION = packageJson.version;
@@ -86,8 +86,8 @@ function programFor(run: (command: CommandName, flags: Flags) => void): Command 
 /** Commander throws instead of exiting, and writes at once: touching process.stdout would make the pipe non-blocking. */
 function quiet(command: Command): Command {
   return command.exitOverride().configureOutput({
-    writeOut: (text) => void writeSync(1, text),
-    writeErr: (text) => void writeSync(2, text),
+    writeOut: (text) => writeAll(1, text),
+    writeErr: (text) => writeAll(2, text),
   });
 }
 
@@ -116,7 +116,7 @@ function keysOf(command: CommandName): readonly OptionKey[] {
 
 function onlyInit(invocation: Invocation): Invocation {
   if (invocation.kind === 'done' || invocation.command === 'init') return invocation;
-  writeSync(
+  writeAll(
     2,
     `error: model-cache ${invocation.command} starts no server: wanted nothing after --, found ${invocation.server.join(' ')}\n`,
   );

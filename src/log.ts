@@ -1,5 +1,6 @@
 import { pino, type Logger as Pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { redactedUsers } from './redact.ts';
 
 export interface LogSettings {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -72,7 +73,7 @@ function wrap(logger: Pino): Log {
   const at =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (event: LogEvent, message: string): void =>
-      logger[level]({ event }, shortEnough(message.replaceAll(/[\r\n]+/g, ' ')));
+      logger[level]({ event }, shortEnough(redactedUsers(message).replaceAll(/[\r\n]+/g, ' ')));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 

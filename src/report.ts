@@ -1,8 +1,7 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
-import { dirname } from 'node:path';
+import { lstatSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { explain, toModelCacheError } from './errors.ts';
+import { replaceFile } from './files.ts';
 
 /**
  * What a run did, for machines: the one source of what is logged at the end and what `--json` prints.
@@ -140,16 +139,15 @@ export function itemFailure({ tree, path, error }: Failure): v.InferOutput<typeo
   };
 }
 
-/** Written whole or not at all. */
+/** To where the user wants it: whole or not at all, but a device, a pipe or a link that is there is written to. */
 export function writeReport(path: string, report: Report): void {
-  const temporary = `${path}.${randomUUID()}`;
-  mkdirSync(dirname(path), { recursive: true });
-  try {
-    writeFileSync(temporary, `${JSON.stringify(report, undefined, 2)}\n`, { flag: 'wx' });
-    renameSync(temporary, path);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined || there.isFile()) replaceFile(path, reportText(report));
+  else writeFileSync(path, reportText(report));
+}
+
+export function reportText(report: Report): string {
+  return `${JSON.stringify(report, undefined, 2)}\n`;
 }
 
 function seconds(milliseconds: number): number {

@@ -1,8 +1,8 @@
-import { writeSync } from 'node:fs';
 import { parseCommandLine, VERSION, type Invocation } from './cli.ts';
-import { explain, toModelCacheError } from './errors.ts';
+import { explain, ModelCacheError, toModelCacheError } from './errors.ts';
 import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
 import { createLog } from './log.ts';
+import { writeAll } from './output.ts';
 import { Reporter } from './report.ts';
 import type { Environment } from './settings/raw.ts';
 import { resolveLogSettings, resolveSettings, type Settings } from './settings/settings.ts';
@@ -28,9 +28,26 @@ export async function run(
   prepareForSdk(processEnv);
   const settings = settingsOrExplain(invocation, env);
   if (settings === undefined) return EXIT_USAGE;
-  // Beside a server, stdout is the server's.
-  const json = settings.json && (invocation.server.length === 0 || settings.dryRun);
-  return runCommand(invocation, { ...settings, json }, env, startedAt, watch);
+  return runCommand(invocation, besideServer(invocation, settings), env, startedAt, watch);
+}
+
+/** Beside a server, stdout is the server's; and a variable that was left behind must not keep it from starting. */
+function besideServer({ server, flags }: Run, settings: Settings): Settings {
+  if (server.length === 0) return settings;
+  const isAsked = flags.dryRun === true;
+  const leftBehind = new ModelCacheError(
+    'setting-invalid',
+    'MODEL_CACHE_DRY_RUN is not heeded where a server is to start',
+    {
+      hint: 'use the flag --dry-run',
+    },
+  );
+  return {
+    ...settings,
+    dryRun: isAsked,
+    json: settings.json && isAsked,
+    problems: settings.dryRun && !isAsked ? [...settings.problems, leftBehind] : settings.problems,
+  };
 }
 
 async function runCommand(
@@ -111,15 +128,4 @@ function prepareForSdk(processEnv: NodeJS.ProcessEnv): void {
   if (processEnv['HOME'] === undefined || processEnv['HOME'] === '') processEnv['HOME'] = '/nonexistent';
   for (const name of ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL_STS'])
     delete processEnv[name];
-}
-
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let written = 0; written < bytes.length;) {
-    try {
-      written += writeSync(fd, bytes, written);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-    }
-  }
 }

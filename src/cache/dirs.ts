@@ -14,7 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { explain, hasErrno, ModelCacheError } from '../errors.ts';
+import { explain, ModelCacheError } from '../errors.ts';
+import { makeFolders } from '../files.ts';
 import type { DirCandidate } from '../model/budget.ts';
 import { layout } from './layout.ts';
 import { giveTo, ownerFor, type Owner } from './owner.ts';
@@ -45,14 +46,28 @@ export function probeDirs(dirs: readonly string[], asked?: Owner): DirSearch {
   return { candidates, refused };
 }
 
-/** The last resort when no dir of the settings works: a fresh one that is nobody else's. */
+/**
+ * The last resort when no dir of the settings works: one of this user's own, the same at the next start; a fresh one
+ * where somebody else has taken that name.
+ */
 export function temporaryDir(parent: string): DirCandidate {
+  const me = process.geteuid?.() ?? 0;
+  const ours = join(parent, `model-cache-${me}`);
+  try {
+    const there = lstatSync(ours, { throwIfNoEntry: false });
+    if (there === undefined) mkdirSync(ours, { mode: 0o700 });
+    if (there === undefined || (there.isDirectory() && there.uid === me)) return probeDir(ours);
+  } catch {
+    // A fresh one, then.
+  }
   return probeDir(mkdtempSync(join(parent, 'model-cache-')));
 }
 
 /** The dir that commands without a server speak of: the one with our state, else the first that exists. */
 export function existingDir(dirs: readonly string[]): string | undefined {
-  const there = dirs.map((dir) => resolve(dir)).filter((dir) => existsSync(dir));
+  const there = dirs
+    .map((dir) => resolve(dir))
+    .filter((dir) => statSync(dir, { throwIfNoEntry: false })?.isDirectory());
   return there.find((dir) => existsSync(layout.state(dir))) ?? there[0];
 }
 
@@ -72,18 +87,6 @@ function probeDir(dir: string, asked?: Owner): DirCandidate {
   makeOurFolder(dir, asked);
   tryWriting(layout.partial(dir));
   return { dir, holdsState, freeBytes: freeBytes(dir) };
-}
-
-/** Node's own recursive mkdir tries for ever where the kernel answers ENOENT for a folder whose parent is there. */
-function makeFolders(path: string): void {
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    if (hasErrno(error, 'EEXIST') && statSync(path).isDirectory()) return;
-    if (!hasErrno(error, 'ENOENT') || dirname(path) === path) throw error;
-    makeFolders(dirname(path));
-    mkdirSync(path);
-  }
 }
 
 function makeOurFolder(dir: string, asked: Owner | undefined): void {

@@ -4,7 +4,7 @@ import { isAbsolute, join, relative, sep } from 'node:path';
 import { hasErrno } from '../errors.ts';
 import { isCommit } from '../model/digest.ts';
 import type { ForeignEntry, Inventory, LocalFile, LocalLink, LocalTree } from '../model/inventory.ts';
-import { resolveLink } from '../model/paths.ts';
+import { isSafePath, resolveLink } from '../model/paths.ts';
 import {
   isOffLimits,
   isRepoFolder,
@@ -50,6 +50,7 @@ class Scan {
   readonly #options: ScanOptions;
   readonly #trustedRoots: readonly string[];
   readonly #trees = new Map<TreeName, LocalTree>();
+  readonly #skipped: { path: string; why: string }[] = [];
   readonly #foreign = new Map<string, ForeignEntry>();
   readonly #pace = createPace();
 
@@ -61,7 +62,12 @@ class Scan {
 
   async run(): Promise<Inventory> {
     await this.#walk('');
-    return { dir: this.#dir, trees: [...this.#trees.values()], foreign: [...this.#foreign.values()] };
+    return {
+      dir: this.#dir,
+      trees: [...this.#trees.values()],
+      skipped: this.#skipped,
+      foreign: [...this.#foreign.values()],
+    };
   }
 
   async #walk(folder: string): Promise<void> {
@@ -69,6 +75,11 @@ class Scan {
       const path = join(folder, entry.name);
       await this.#pace();
       if (entry.isDirectory()) await this.#walkFolder(path, entry.name);
+      else if (entry.isSymbolicLink() && path === 'hub')
+        this.#skipped.push({
+          path,
+          why: 'it is a link; name the folder it leads to with --reuse, or make it a folder',
+        });
       else if (entry.isFile() && isWorthTelling(entry.name)) this.#countForeign(path);
     }
   }
@@ -112,6 +123,8 @@ class Scan {
       else if (role === 'ref') this.#addRef(root, path, found);
       else if (entry.isSymbolicLink() && (role === 'snapshot' || role === 'file'))
         this.#addLink(root, path, found);
+      else if (role === undefined && !isSafePath(path))
+        this.#skipped.push({ path: join(root, path), why: 'no object can have such a name' });
       else if (mayHoldBytes(tree, path)) this.#addFile(root, path, entry.isSymbolicLink(), found);
     }
   }
@@ -119,7 +132,14 @@ class Scan {
   #addFile(root: string, path: string, isLink: boolean, found: FoundTree): void {
     const absolute = join(this.#dir, root, path);
     const stats = this.#tolerateVanished(() => (isLink ? statSync : lstatSync)(absolute, { bigint: true }));
-    if (stats?.isFile() !== true || (isLink && !this.#leadsToTrusted(absolute))) return;
+    if (stats?.isFile() !== true) return;
+    if (isLink && !this.#leadsToTrusted(absolute)) {
+      this.#skipped.push({
+        path: join(root, path),
+        why: 'it is a link to a place outside the cache (--reuse names one)',
+      });
+      return;
+    }
     const identity = identityOf(stats);
     found.files.set(path, {
       path,

@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { isCommit, isSha256, type Digests } from '../model/digest.ts';
 import type { TreeName } from '../model/tree.ts';
+import { replaceFile } from '../files.ts';
 import { layout } from './layout.ts';
 
 const StateSchema = v.object({
@@ -16,6 +16,8 @@ const StateSchema = v.object({
       v.nullable(v.pipe(v.string(), v.check(isCommit))),
     ]),
   ),
+  /** Caches that blobs of this dir were linked to. */
+  reused: v.optional(v.array(v.string()), []),
   /** Tree → ref → content, as this dir and the bucket last agreed on it. */
   agreedRefs: v.record(v.string(), v.record(v.string(), v.string())),
 });
@@ -27,18 +29,21 @@ const StateSchema = v.object({
 export class State {
   readonly #proved: Map<string, { readonly identity: string; readonly digests: Digests }>;
   readonly #agreedRefs: Map<TreeName, ReadonlyMap<string, string>>;
+  readonly #reused: Set<string>;
   #changed = false;
 
   private constructor(
     proved: Map<string, { identity: string; digests: Digests }>,
     agreedRefs: Map<TreeName, ReadonlyMap<string, string>>,
+    reused: Set<string>,
   ) {
     this.#proved = proved;
     this.#agreedRefs = agreedRefs;
+    this.#reused = reused;
   }
 
   static empty(): State {
-    return new State(new Map(), new Map());
+    return new State(new Map(), new Map(), new Set());
   }
 
   /** Never throws: without a state that can be believed, files are hashed again. */
@@ -53,7 +58,7 @@ export class State {
       const agreed = Object.entries(result.output.agreedRefs).map(
         ([tree, refs]) => [tree, new Map(Object.entries(refs))] as const,
       );
-      return new State(new Map(proved), new Map(agreed));
+      return new State(new Map(proved), new Map(agreed), new Set(result.output.reused));
     } catch {
       return State.empty();
     }
@@ -79,6 +84,18 @@ export class State {
     this.#changed = true;
   }
 
+  /** Caches that blobs of this dir lead to, whatever the variables say today. */
+  get reused(): readonly string[] {
+    return [...this.#reused];
+  }
+
+  rememberReused(caches: readonly string[]): void {
+    for (const cache of caches) {
+      this.#changed ||= !this.#reused.has(cache);
+      this.#reused.add(cache);
+    }
+  }
+
   /** Written beside and renamed, for this user alone. Nothing to say writes nothing. */
   save(dir: string): void {
     if (!this.#changed) return;
@@ -90,14 +107,12 @@ export class State {
           [identity, digests.sha256 ?? null, digests.gitSha1 ?? null],
         ]),
       ),
+      reused: [...this.#reused],
       agreedRefs: Object.fromEntries(
         Array.from(this.#agreedRefs, ([tree, refs]) => [tree, Object.fromEntries(refs)]),
       ),
     };
-    mkdirSync(layout.folder(dir), { recursive: true });
-    const temporary = `${layout.state(dir)}.${randomUUID()}`;
-    writeFileSync(temporary, JSON.stringify(value), { mode: 0o600, flag: 'wx' });
-    renameSync(temporary, layout.state(dir));
+    replaceFile(layout.state(dir), JSON.stringify(value), { mode: 0o600 });
     this.#changed = false;
   }
 }

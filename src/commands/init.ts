@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { layout } from '../cache/layout.ts';
+import { ownerFor } from '../cache/owner.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
+import { replaceFile } from '../files.ts';
 import { becomeServer } from '../handover/become.ts';
 import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
 import { findProgram, type Program } from '../handover/program.ts';
@@ -23,6 +24,7 @@ import {
   tellUnmatched,
   type Restored,
 } from '../stages/tell-restore.ts';
+import { redactedCommand } from '../redact.ts';
 import { bytes } from '../stages/words.ts';
 import { Progress } from '../transfer/progress.ts';
 import { withPatience } from '../transfer/watchdog.ts';
@@ -41,7 +43,13 @@ export async function init(context: Context, server: readonly string[], watch: S
   const { dir, isWhole, code } = await restoreOrExplain(context, server);
   const signal = await context.caughtSignal();
   if (signal !== undefined) return finish(context, exitCodeOf(signal), 'interrupted');
-  if (context.settings.strict && !isWhole) return finish(context, EXIT_NOT_HANDED_OVER, code);
+  if (context.settings.strict && !isWhole) {
+    context.log.error(
+      'server.failed',
+      `The server is not started: --strict, and ${code}; drop --strict to start it anyway`,
+    );
+    return finish(context, EXIT_NOT_HANDED_OVER, code);
+  }
   const exports = exportVariables(context, dir);
   return server.length === 0
     ? printExports(context, exports, code)
@@ -133,8 +141,7 @@ function exportVariables({ settings, env, log, reporter }: Context, dir: string)
     log.warn('environment', `${name} was ${was}; the server gets ${exports.variables[name]}`);
   }
   try {
-    mkdirSync(layout.folder(dir), { recursive: true });
-    writeFileSync(layout.env(dir), formatExports(exports, 'sh'));
+    replaceFile(layout.env(dir), formatExports(exports, 'sh'), { owner: ownerFor(dir, settings.owner) });
   } catch (error) {
     log.debug('environment', `${layout.env(dir)} was not written: ${explain(error)}`);
   }
@@ -164,7 +171,7 @@ async function startServer(
     return finish(context, exitCode, program.code);
   }
   reporter.add({ server: { program: program.path } });
-  log.info('server.exec', `Starting server: ${server.join(' ')}`);
+  log.info('server.exec', `Starting server: ${redactedCommand(server)}`);
   finish(context, undefined, code);
   return becomeServer(program, env, watch);
 }

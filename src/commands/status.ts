@@ -24,7 +24,7 @@ export async function status(context: Context): Promise<number> {
 }
 
 function emptyInventory(dirs: readonly string[]): Inventory {
-  return { dir: `${dirs.join(', ')} (not there)`, trees: [], foreign: [] };
+  return { dir: `${dirs.join(', ')} (not there)`, trees: [], skipped: [], foreign: [] };
 }
 
 function describe(

@@ -94,7 +94,9 @@ function tellUploaded(
   const message = isNothing
     ? `Nothing to upload: ${store.url} holds all of ${dir} (${files(present.length)})`
     : `${done}: ${moved}${isWhole ? '' : `; ${files(failures.length)} left out`}`;
-  log.info('upload.completed', message);
+  if (sent.length === 0 && !isWhole)
+    log.warn('upload.completed', `Upload incomplete: nothing sent, ${files(failures.length)} left out`);
+  else log.info('upload.completed', message);
   reporter.add({
     upload: {
       status: isNothing ? 'nothing-to-do' : isWhole ? 'completed' : 'incomplete',

@@ -31,11 +31,13 @@ export async function becomeServer(program: Program, env: Environment, watch: Si
 function withDefaultSignals(program: Program): Program {
   const env = ['/usr/bin/env', '/bin/env'].find((path) => existsSync(path));
   const reset = '--default-signal=PIPE,XFSZ';
-  const [name = ''] = program.argv;
+  const [typed = '', ...args] = program.argv;
+  // A file without an interpreter of its own is run by /bin/sh, which nobody typed.
+  const name = program.path === '/bin/sh' ? program.path : typed;
   // To env, a command with `=` in its name is an assignment.
-  if (env === undefined || name.includes('=') || program.path === '/bin/sh') return program;
+  if (env === undefined || name.includes('=')) return program;
   if (spawnSync(env, [reset, '--', env, '--version'], { stdio: 'ignore' }).status !== 0) return program;
-  return { path: env, argv: ['env', reset, '--', ...program.argv] };
+  return { path: env, argv: ['env', reset, '--', name, ...args] };
 }
 
 function definedOnly(env: Environment): Record<string, string> {

@@ -5,6 +5,8 @@ import type { TreeName } from './tree.ts';
 export interface Inventory {
   readonly dir: string;
   readonly trees: readonly LocalTree[];
+  /** What could be part of a model cache and is not taken, with the reason. */
+  readonly skipped: readonly { readonly path: string; readonly why: string }[];
   /** What lies in the dir and is no model cache: it is never sent. */
   readonly foreign: readonly ForeignEntry[];
 }

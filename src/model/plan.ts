@@ -106,7 +106,7 @@ export function planRestore(
 
 /** The most a restore of this selection could need on an empty disk, in bytes. */
 export function bytesSelected(catalog: Catalog, selection: Selection): number {
-  const nothing: Inventory = { dir: '', trees: [], foreign: [] };
+  const nothing: Inventory = { dir: '', trees: [], skipped: [], foreign: [] };
   return planRestore(catalog, nothing, selection, { freeBytes: Number.POSITIVE_INFINITY }).fetch.bytes;
 }
 

@@ -81,7 +81,7 @@ export const OPTIONS = {
     flags: '--reuse <dir>',
     help: 'a read-only Hugging Face hub folder whose repos are linked, not copied; repeatable',
     list: COMMA_OR_NEWLINE,
-    commands: ALL,
+    commands: WITH_STORE,
   },
   transformersCache: {
     flags: '--transformers-cache <path>',
@@ -136,10 +136,14 @@ export const OPTIONS = {
   },
   dryRun: {
     flags: '--dry-run',
-    help: 'print what would be done, and do nothing',
+    help: 'print what would be done, and do nothing (init: without looking at other caches)',
     commands: ['init', 'upload'],
   },
-  json: { flags: '--json', help: 'print the report on stdout', commands: [...WITHOUT_SERVER, 'init'] },
+  json: {
+    flags: '--json',
+    help: 'print the report on stdout; with init --dry-run, the plan',
+    commands: [...WITHOUT_SERVER, 'init'],
+  },
   check: { flags: '--check', help: 'exit 1 when the dir and the bucket differ', commands: ['status'] },
   remote: {
     flags: '--remote',

@@ -69,7 +69,7 @@ export class RawSettings {
     } catch (error) {
       if (!this.#lenient) throw error;
       this.problems.push(
-        new ModelCacheError('setting-invalid', `${explain(error)}; the default is used`, { cause: error }),
+        new ModelCacheError('setting-invalid', explain(error), { hint: 'the default is used', cause: error }),
       );
       return undefined;
     }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Owner } from '../cache/owner.ts';
-import type { ModelCacheError } from '../errors.ts';
+import { ModelCacheError } from '../errors.ts';
 import { parseModelSpec, PRESETS, type ModelSpec, type Selection } from '../model/selection.ts';
 import type { CredentialSettings, StaticKeys } from '../store/credentials.ts';
 import type { StoreSettings } from '../store/open-store.ts';
@@ -14,6 +14,8 @@ import { oneOf, parseBoolean, RawSettings, wrong, type Environment, type Flags }
 export interface Settings {
   /** Undefined: none is configured, or it is turned off. */
   readonly store: StoreSettings | undefined;
+  /** What is wrong with what was said of it. */
+  readonly storeProblem: ModelCacheError | undefined;
   readonly storeIsOff: boolean;
   readonly dirs: readonly string[];
   readonly selection: Selection;
@@ -53,9 +55,11 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
   raw.noteUnknownVariables();
   const storeIsOff = !isEnabled(raw);
   const stall = raw.value('stall', parseDuration) ?? DEFAULT_STALL;
+  const store = storeIsOff ? undefined : storeOf(raw, stall);
   const dirs = raw.list('dir', (path) => resolve(path));
   return {
-    store: storeIsOff ? undefined : storeOf(raw, stall),
+    store: store instanceof ModelCacheError ? undefined : store,
+    storeProblem: store instanceof ModelCacheError ? store : undefined,
     storeIsOff,
     dirs: dirs.length === 0 ? DEFAULT_DIRS : dirs,
     selection: {
@@ -109,11 +113,15 @@ function isEnabled(raw: RawSettings): boolean {
   return true;
 }
 
-function storeOf(raw: RawSettings, stall: number): StoreSettings | undefined {
+/** The store, or what is wrong with its name or endpoint: then it is no store at all, and never another one. */
+function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheError | undefined {
+  const before = raw.problems.length;
   const url = raw.value('store', parseStoreUrl) ?? storeOfBucketVariable(raw);
-  if (url === undefined) return undefined;
-  if (url.kind === 'file') return url;
   const endpoint = raw.value('endpointUrl', parseEndpoint);
+  const [problem] = raw.problems.splice(before);
+  // Its hint speaks of a default, and here there is none.
+  if (problem !== undefined) return problem.cause instanceof ModelCacheError ? problem.cause : problem;
+  if (url === undefined || url.kind === 'file') return url;
   const awsRegion = raw.variable('AWS_REGION') ?? raw.variable('AWS_DEFAULT_REGION');
   return {
     ...url,

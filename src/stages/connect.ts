@@ -10,7 +10,7 @@ const GRACE_MS = 500;
 
 /** Opens the store of the settings. Throws `store-not-configured`, or why it cannot be used. */
 export async function connect({ settings, reporter }: Context): Promise<Store> {
-  if (settings.store === undefined) throw noStore(settings.storeIsOff);
+  if (settings.store === undefined) throw settings.storeProblem ?? noStore(settings.storeIsOff);
   const store = await openStore(settings.store);
   reporter.add({ store: store.url });
   return store;

@@ -1,6 +1,8 @@
 import { layout } from '../cache/layout.ts';
+import { ownerFor } from '../cache/owner.ts';
 import { explain } from '../errors.ts';
-import { writeReport } from '../report.ts';
+import { replaceFile } from '../files.ts';
+import { reportText, writeReport } from '../report.ts';
 import type { Context } from './context.ts';
 
 /**
@@ -23,13 +25,14 @@ export function finish(
   }
   if (report.command === 'init' && !settings.dryRun && report.dir !== null) {
     try {
-      writeReport(layout.report(report.dir), report);
+      replaceFile(layout.report(report.dir), reportText(report), {
+        owner: ownerFor(report.dir, settings.owner),
+      });
     } catch (error) {
       log.debug('report', `the report was not written to ${report.dir}: ${explain(error)}`);
     }
   }
   const isPlanPrinted = report.command === 'init' && settings.dryRun;
-  if (settings.json && exitCode !== undefined && !isPlanPrinted)
-    print(`${JSON.stringify(report, undefined, 2)}\n`);
+  if (settings.json && exitCode !== undefined && !isPlanPrinted) print(reportText(report));
   return exitCode ?? 0;
 }

@@ -38,7 +38,8 @@ export function requireLocalCache(context: Context, purpose: 'upload' | 'verify'
 
 export function localCache({ settings, env }: Context, dir: string): LocalCache {
   const { hubs, torchHomes } = cachesBefore(dir, env, settings.reuse);
-  return { dir, state: State.load(dir), reuse: [...hubs, ...torchHomes] };
+  const state = State.load(dir);
+  return { dir, state, reuse: [...new Set([...hubs, ...torchHomes, ...state.reused])] };
 }
 
 export function scanLocal({ settings }: Context, { dir, state, reuse }: LocalCache): Promise<Inventory> {

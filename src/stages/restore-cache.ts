@@ -36,9 +36,11 @@ export async function prepareDir(context: Context, { dir, freeBytes }: DirCandid
   const publisher = new Publisher(dir, ownerFor(dir, settings.owner));
   await clearLeftovers(dir, Date.now());
   linkLegacyRepos(dir, publisher);
-  for (const path of linkReused(dir, cachesBefore(dir, env, settings.reuse), publisher))
-    log.info('cache.reused', `models in ${path} are linked into ${dir}`);
-  return { ...localCache(context, dir), freeBytes, publisher };
+  const cache = localCache(context, dir);
+  const linked = linkReused(dir, cachesBefore(dir, env, settings.reuse), publisher);
+  cache.state.rememberReused(linked);
+  for (const path of linked) log.info('cache.reused', `models in ${path} are linked into ${dir}`);
+  return { ...cache, freeBytes, publisher };
 }
 
 /** Looks at the disk, proves what the catalog knows of it, and decides. */

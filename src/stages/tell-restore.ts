@@ -14,17 +14,25 @@ export interface Restored {
   readonly code: Report['code'];
 }
 
+const WHY_LEFT_OUT =
+  'no checksum vouches for them (--accept-unverified takes those), or their paths are not safe';
+
 type RestoreReport = NonNullable<Report['restore']>;
 
 /** The plan was carried out; single files may have been left out. `elapsed` in milliseconds. */
 export function tellRestored(
-  { log, reporter }: Context,
+  context: Context,
   store: Store,
   { plan, failures }: Outcome,
   elapsed: number,
   server: readonly string[],
 ): Restored {
-  const isWhole = failures.length === 0 && plan.unmatched.length === 0;
+  const { log, reporter } = context;
+  const leftOut = plan.items.filter(
+    ({ reason }) => reason === 'unverified' || reason === 'unsafe-path',
+  ).length;
+  const isWhole = failures.length === 0 && plan.unmatched.length === 0 && leftOut === 0;
+  if (leftOut > 0) log.warn('restore.item', `${files(leftOut)} left out: ${WHY_LEFT_OUT}`);
   reporter.add({
     restore: {
       ...planReport(plan, isWhole ? 'completed' : 'incomplete'),
@@ -33,7 +41,7 @@ export function tellRestored(
   });
   if (failures.length > 0) {
     const lost = `${failures.length} of ${files(plan.fetch.files)} could not be restored`;
-    const message = `${syncName(store.kind)} failed: ${lost}; ${serverName(server)} will download to ${plan.dir}`;
+    const message = `${syncName(store.kind)} failed: ${lost}; ${nextStep(context, server, plan.dir)}`;
     log.warn('restore.failed', message);
     return { dir: plan.dir, isWhole, code: 'restore-incomplete' };
   }
@@ -46,7 +54,11 @@ export function tellRestored(
     'restore.completed',
     `${syncName(store.kind)} completed - models cached in ${plan.dir}: ${moved}, ${files(present.files)} here already`,
   );
-  return { dir: plan.dir, isWhole, code: isWhole ? 'ok' : 'model-not-found' };
+  return {
+    dir: plan.dir,
+    isWhole,
+    code: isWhole ? 'ok' : leftOut > 0 ? 'restore-incomplete' : 'model-not-found',
+  };
 }
 
 /** A `--model` that nothing in the bucket answers to: most likely a slip of the pen, or not uploaded yet. */
@@ -54,20 +66,16 @@ export function tellUnmatched({ log, reporter }: Context, store: Store, plan: Re
   for (const spec of plan.unmatched) {
     const message = `nothing in ${store.url} answers to --model ${spec}`;
     const error = new ModelCacheError('model-not-found', message, {
-      hint: 'the server will download it, if it needs it',
+      hint: 'model-cache status lists what is there',
     });
     log.warn('restore.unmatched', explain(error));
     reporter.problem(error);
   }
 }
 
-export function tellEmpty(
-  { log, reporter }: Context,
-  store: Store,
-  dir: string,
-  server: readonly string[],
-): Restored {
-  const next = `${serverName(server)} will download to ${dir}; \`model-cache upload\` then puts it into ${store.url}`;
+export function tellEmpty(context: Context, store: Store, dir: string, server: readonly string[]): Restored {
+  const { log, reporter } = context;
+  const next = `${nextStep(context, server, dir)}; \`model-cache upload\` then puts it into ${store.url}`;
   log.warn('restore.empty', `Nothing in the bucket yet: ${next}`);
   reporter.add({ restore: emptyReport('empty') });
   return { dir, isWhole: false, code: 'bucket-empty' };
@@ -75,11 +83,12 @@ export function tellEmpty(
 
 /** Whatever ended a restore: one line says why, and the server downloads what is not here. */
 export function tellFailed(
-  { settings, stop, log, reporter }: Context,
+  context: Context,
   dir: string,
   error: unknown,
   server: readonly string[],
 ): Restored {
+  const { settings, stop, log, reporter } = context;
   const { code } = toModelCacheError(error);
   if (settings.storeIsOff) {
     log.info('store.missing', explain(error));
@@ -92,8 +101,10 @@ export function tellFailed(
     return { dir, isWhole: false, code };
   }
   const kind = settings.store?.kind === 'file' ? 'store' : 'S3';
-  const next = `${serverName(server)} will download to ${dir}`;
-  log.warn('restore.failed', `${syncName(kind)} failed: ${explain(error)}; ${next}`);
+  log.warn(
+    'restore.failed',
+    `${syncName(kind)} failed: ${explain(error)}; ${nextStep(context, server, dir)}`,
+  );
   if (code === 'internal' && error instanceof Error) log.debug('restore.failed', String(error.stack));
   reporter.problem(error);
   return { dir, isWhole: false, code };
@@ -111,6 +122,12 @@ export function planReport(plan: RestorePlan, status: RestoreReport['status']): 
     bytesShort: plan.bytesShort,
     failures: [],
   };
+}
+
+function nextStep({ settings }: Context, server: readonly string[], dir: string): string {
+  return settings.strict
+    ? 'with --strict, nothing is started'
+    : `${serverName(server)} will download to ${dir}`;
 }
 
 function emptyReport(status: RestoreReport['status']): RestoreReport {

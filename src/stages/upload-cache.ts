@@ -48,7 +48,13 @@ export async function planUploadOf(
   const { inventory, unprovable } = await proveFiles(finished, wanted, cache.state, signal);
   const plan = planUpload(inventory, listing);
   const unreadable = unprovable.map(({ tree, file, error }) => ({ tree: tree.tree, path: file.path, error }));
-  return { plan, inventory, leftOut: [...unfinished, ...unreadable, ...plan.corrupt.map(corruptFailure)] };
+  const leftOut = [
+    ...unfinished,
+    ...unreadable,
+    ...plan.corrupt.map(corruptFailure),
+    ...inventory.skipped.map(skippedFailure),
+  ];
+  return { plan, inventory, leftOut };
 }
 
 interface ExecutionTools {
@@ -146,4 +152,12 @@ function corruptFailure({ tree, file, wanted, found }: CorruptFile): FileFailure
     },
   );
   return { tree: tree.tree, path: file.path, error };
+}
+
+function skippedFailure({ path, why }: Inventory['skipped'][number]): FileFailure {
+  return {
+    tree: '',
+    path,
+    error: new ModelCacheError('path-unsafe', `${JSON.stringify(path)} is not taken: ${why}`),
+  };
 }

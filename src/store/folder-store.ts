@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats, Dirent } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrno, ModelCacheError } from '../errors.ts';
+import { makeFolders } from '../files.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { isSafePath } from '../model/paths.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
@@ -83,7 +84,7 @@ export class FolderStore implements Store {
   ): Promise<void> {
     const temporary = join(this.#root, UNFINISHED, randomUUID());
     try {
-      await mkdir(dirname(temporary), { recursive: true });
+      makeFolders(dirname(temporary));
       const file = await open(temporary, 'wx');
       try {
         for await (const chunk of chunks) {
@@ -93,7 +94,7 @@ export class FolderStore implements Store {
       } finally {
         await file.close();
       }
-      await mkdir(dirname(this.#pathOf(key)), { recursive: true });
+      makeFolders(dirname(this.#pathOf(key)));
       await rename(temporary, this.#pathOf(key));
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);

@@ -9,6 +9,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -96,10 +97,17 @@ test('a relative dir is where it is from here', () => {
   assert.equal(candidate?.dir, scratch.at('y'));
 });
 
-test('the last resort is a fresh dir each time', () => {
+test('the last resort is a dir of this user alone, the same at the next start', () => {
   const [one, two] = [temporaryDir(scratch.path), temporaryDir(scratch.path)];
-  assert.notEqual(one.dir, two.dir);
+  assert.equal(one.dir, two.dir);
   assert.equal(statSync(one.dir).mode & 0o077, 0);
+});
+
+test('and a fresh one where that name is a link', () => {
+  const [parent, elsewhere] = [new CacheDir(scratch.path), new CacheDir(scratch.path)];
+  symlinkSync(elsewhere.path, parent.at(`model-cache-${process.geteuid?.()}`));
+  assert.notEqual(temporaryDir(parent.path).dir, parent.at(`model-cache-${process.geteuid?.()}`));
+  assert.deepEqual(readdirSync(elsewhere.path), []);
 });
 
 test('commands without a server speak of the dir with our state, else of the first that is there', () => {

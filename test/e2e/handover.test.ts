@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -95,11 +95,18 @@ describe('init becomes the server', () => {
   });
 
   test('a shell as the server gets SIGPIPE and SIGXFSZ as every program expects them', async (context) => {
-    const { dir } = await filled(context, store);
-    const result = await modelCache(['init', '--', 'sh', '-c', 'grep SigIgn /proc/self/status'], {
-      env: { ...store, MODEL_CACHE_DIR: dir },
-    });
-    assert.match(result.stdout, /SigIgn:\s+0+$/m);
+    const { dir, cwd } = await filled(context, store);
+    const script = join(cwd, 'no-interpreter-named');
+    put(script, 'grep SigIgn /proc/self/status\n');
+    chmodSync(script, 0o755);
+    for (const server of [
+      ['sh', '-c', 'grep SigIgn /proc/self/status'],
+      ['/bin/sh', '-c', 'grep SigIgn /proc/self/status'],
+      [script],
+    ]) {
+      const result = await modelCache(['init', '--', ...server], { env: { ...store, MODEL_CACHE_DIR: dir } });
+      assert.match(result.stdout, /SigIgn:\s+0+$/m, server.join(' '));
+    }
   });
 
   test("the exit code is the server's own, and a signal to the PID is the server's", async (context) => {

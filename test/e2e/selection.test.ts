@@ -81,7 +81,8 @@ describe('what is restored, and where', () => {
     makeRepo(join(baked, 'hub'), 'org/only-here', COMMIT, { 'model.bin': { content: Buffer.from('baked') } });
     const withBaked = { ...env, HF_HOME: baked };
     assert.equal((await modelCache(['init', '--', 'true'], { env: withBaked })).code, 0);
-    const upload = await modelCache(['upload'], { env: withBaked });
+    // As a shell that has evaluated the exports: the dir itself remembers what its blobs lead to.
+    const upload = await modelCache(['upload'], { env });
     assert.equal(upload.code, 0, upload.stderr);
     const elsewhere = { ...env, MODEL_CACHE_DIR: join(scratch, 'elsewhere') };
     assert.equal((await modelCache(['init'], { env: elsewhere })).code, 0);
@@ -96,6 +97,18 @@ describe('what is restored, and where', () => {
         ),
       ).isFile(),
     );
+  });
+
+  test('what an upload does not take is said, file by file', async (context) => {
+    const { dir, env } = await bucketWith(context);
+    makeRepo(join(dir, 'hub'), 'org/odd', COMMIT, { 'a.bin': { content: Buffer.from('a') } });
+    put(join(dir, 'elsewhere'), 'b');
+    symlinkSync('../../../elsewhere', join(dir, 'hub/models--org--odd/blobs', 'b'.repeat(64)));
+    put(join(dir, 'engines/new\nline'), 'c');
+    const upload = await modelCache(['upload', '--also', 'engines'], { env });
+    assert.equal(upload.code, 1);
+    assert.match(upload.stderr, /blobs\/b{64}" is not taken: it is a link to a place outside the cache/);
+    assert.match(upload.stderr, /engines\/new\\nline" is not taken: no object can have such a name/);
   });
 
   test('the second dir is used when the first cannot be', async (context) => {

@@ -63,6 +63,9 @@ describe('a bucket without manifests, filled by a tool that follows links', () =
     const plan = await modelCache(['init', '--dry-run'], { env });
     assert.match(plan.stdout, /unverified .*torch\/hub\/checkpoints\/encodec\.th/);
     assert.match(plan.stdout, /unverified .*stray\.txt/);
+    const strict = await modelCache(['init', '--strict', '--', 'echo', 'served'], { env });
+    assert.equal(strict.code, 125);
+    assert.match(strict.stderr, /WARN: 2 files left out: no checksum vouches for them \(--accept-unverified/);
     assert.equal((await modelCache(['init', '--accept-unverified'], { env })).code, 0);
     assert.equal(readFileSync(join(dir, 'torch/hub/checkpoints/encodec.th'), 'utf8'), 'weights');
   });

@@ -15,12 +15,6 @@ test('without any name there is no store, which is no problem of the settings', 
   assert.deepEqual([store, storeIsOff, problems.length], [undefined, false, 0]);
 });
 
-test('a bad MODEL_CACHE_STORE falls back to S3_BUCKET, with one problem', () => {
-  const { store, problems } = resolve({ MODEL_CACHE_STORE: 'nonsense', S3_BUCKET: 'bucket' });
-  assert.equal(store?.kind === 's3' && store.bucket, 'bucket');
-  assert.equal(problems.length, 1);
-});
-
 for (const [env, isOff] of [
   [{ MODEL_CACHE_ENABLED: 'false' }, true],
   [{ MODEL_CACHE_ENABLED: '0' }, true],
@@ -116,9 +110,26 @@ for (const [name, value] of [
   ['MODEL_CACHE_SECRET_ACCESKEY', 'hush'],
 ] as const) {
   test(`no problem with ${name} repeats a secret: ${value.replace('hush', '...')}`, () => {
-    const { problems } = resolve({ S3_BUCKET: 'bucket', [name]: value });
-    assert.ok(problems.length > 0);
-    for (const problem of problems) assert.doesNotMatch(explain(problem), /hush/);
+    const { problems, storeProblem } = resolve({ S3_BUCKET: 'bucket', [name]: value });
+    const told = [...problems, ...(storeProblem === undefined ? [] : [storeProblem])];
+    assert.equal(told.length, 1);
+    for (const problem of told) assert.doesNotMatch(explain(problem), /hush/);
+  });
+}
+
+for (const [name, value] of [
+  ['MODEL_CACHE_STORE', 'garbage'],
+  ['MODEL_CACHE_ENDPOINT_URL', 'htp://minio:9000'],
+  ['AWS_ENDPOINT_URL', 'htp://minio:9000'],
+  ['S3_BUCKET', 'a b'],
+] as const) {
+  test(`${name}=${value}: no store, never another one, and one reason`, () => {
+    const { store, storeProblem, problems } = resolve({ S3_BUCKET: 'bucket', [name]: value });
+    assert.equal(store, undefined);
+    assert.deepEqual(problems, []);
+    const said = explain(storeProblem);
+    assert.match(said, new RegExp(`^${name}: .*wanted .*found`));
+    assert.doesNotMatch(said, /default/);
   });
 }
 
