@@ -3,7 +3,7 @@ import type { UploadPlan } from '../model/upload-plan.ts';
 import { itemFailure, type Report } from '../report.ts';
 import { connect, patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
-import type { FileFailure } from '../stages/file-failure.ts';
+import type { FileFailure } from '../model/file-failure.ts';
 import { finish } from '../stages/finish.ts';
 import { remember, requireLocalCache, type LocalCache } from '../stages/local-cache.ts';
 import { withProgressLines } from '../stages/progress-lines.ts';

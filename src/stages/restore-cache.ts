@@ -9,9 +9,10 @@ import { cachesBefore } from '../handover/environment.ts';
 import type { DirCandidate } from '../model/budget.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
+import type { FileFailure } from '../model/file-failure.ts';
 import { filesToProve, planRestore, type RestorePlan } from '../model/plan.ts';
 import type { Progress } from '../transfer/progress.ts';
-import { executeRestore, type Failure } from '../transfer/restore.ts';
+import { executeRestore } from '../transfer/restore.ts';
 import type { Context } from './context.ts';
 import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
 import { withProgressLines } from './progress-lines.ts';
@@ -27,7 +28,7 @@ export interface PreparedDir extends LocalCache {
 /** What a restore came to. */
 export interface Outcome {
   readonly plan: RestorePlan;
-  readonly failures: readonly Failure[];
+  readonly failures: readonly FileFailure[];
 }
 
 /** Makes a dir ready: leftovers of killed runs go, other caches are linked. Nothing is fetched. */
@@ -66,7 +67,7 @@ export async function restore(
   progress: Progress,
 ): Promise<Outcome> {
   const { log, reporter } = context;
-  const failures: Failure[] = [];
+  const failures: FileFailure[] = [];
   const start = performance.now();
   log.info(
     'restore.started',

@@ -4,7 +4,7 @@ import { pathsOpenForWriting } from '../cache/writers.ts';
 import { ModelCacheError } from '../errors.ts';
 import { isBlob } from '../model/bucket.ts';
 import type { Inventory, LocalTree } from '../model/inventory.ts';
-import type { FileFailure } from './file-failure.ts';
+import type { FileFailure } from '../model/file-failure.ts';
 
 /** A plain file that somebody has open for writing is not finished. A blob's name proves that it is. */
 export function setAsideUnfinished(inventory: Inventory): {

@@ -1,4 +1,5 @@
 import { algorithmsFor, proveFiles } from '../cache/prove.ts';
+import type { State } from '../cache/state.ts';
 import { ModelCacheError } from '../errors.ts';
 import {
   doomedKey,
@@ -23,7 +24,7 @@ import type { Store } from '../store/store.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { sendFiles, type SentFile } from '../transfer/upload.ts';
 import type { Context } from './context.ts';
-import type { FileFailure } from './file-failure.ts';
+import type { FileFailure } from '../model/file-failure.ts';
 import { scanLocal, type LocalCache } from './local-cache.ts';
 import type { BucketContents } from './read-bucket.ts';
 import { setAsideUnfinished } from './unfinished.ts';
@@ -75,7 +76,8 @@ export async function executeUpload(
   { onFailure, ...tools }: ExecutionTools,
 ): Promise<{ readonly sent: readonly SentFile[]; readonly manifests: readonly string[] }> {
   const { store, signal } = tools;
-  if (plan.send.length > 0 && !listing.has(FORMAT_KEY)) await store.put(FORMAT_KEY, FORMAT_BYTES, signal);
+  const hasSomethingToSay = plan.send.length + plan.present.length > 0;
+  if (hasSomethingToSay && !listing.has(FORMAT_KEY)) await store.put(FORMAT_KEY, FORMAT_BYTES, signal);
   const sent = await sendFiles(plan.send, {
     ...tools,
     dir,
@@ -91,6 +93,26 @@ export async function executeUpload(
     })),
     ...plan.present.map(({ tree, file }) => ({ tree, file, digests: file.digests ?? {} })),
   ];
+  const manifests = await writeManifests({ known, inventory, views, seen }, state, store, signal);
+  return { sent, manifests };
+}
+
+interface KnownContents {
+  /** What was proved here, each with its digests. */
+  readonly known: readonly (LocalContent & { readonly digests: Digests })[];
+  readonly inventory: Inventory;
+  readonly views: BucketContents['views'];
+  /** The bucket as it is now. */
+  readonly seen: Listing;
+}
+
+/** A manifest for each tree that has news, and what disk and bucket agree on from now on. Returns their keys. */
+async function writeManifests(
+  { known, inventory, views, seen }: KnownContents,
+  state: State,
+  store: Store,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const manifests: string[] = [];
   for (const tree of inventory.trees) {
     const view = views.find((candidate) => candidate.tree === tree.tree);
@@ -101,16 +123,16 @@ export async function executeUpload(
     if (manifest !== undefined) {
       const { name, bytes } = serializeManifest(manifest);
       const key = manifestKey(tree.tree, name);
-      if (!listing.has(FORMAT_KEY)) await store.put(FORMAT_KEY, FORMAT_BYTES, signal);
       await store.put(key, bytes, signal);
       manifests.push(key);
     }
     const refs = manifest?.refs ?? Array.from(view?.refs ?? [], ([path, content]) => ({ path, content }));
     // Where the two still differ, they agree on nothing new: the one has yet to move, or the other has moved on.
-    for (const { path, content } of refs)
+    for (const { path, content } of refs) {
       if (tree.refs.get(path) === content) state.agreeOnRef(tree.tree, path, content);
+    }
   }
-  return { sent, manifests };
+  return manifests;
 }
 
 /** The bucket after sending: what was seen there, and is not doomed any more, having been sent anew. */

@@ -6,7 +6,7 @@ import { algorithmsOf, firstMismatch } from '../model/digest.ts';
 import type { Store } from '../store/store.ts';
 import { patienceOf } from './connect.ts';
 import type { Context } from './context.ts';
-import type { FileFailure } from './file-failure.ts';
+import type { FileFailure } from '../model/file-failure.ts';
 import { readStore } from './read-store.ts';
 import type { Checked } from './verify-cache.ts';
 

@@ -6,7 +6,7 @@ import { firstMismatch } from '../model/digest.ts';
 import type { LocalContent, LocalTree } from '../model/inventory.ts';
 import { roleOf } from '../model/tree.ts';
 import type { Context } from './context.ts';
-import type { FileFailure } from './file-failure.ts';
+import type { FileFailure } from '../model/file-failure.ts';
 import { remember, requireLocalCache, scanLocal, type LocalCache } from './local-cache.ts';
 
 /** What a verification looked at, and what was wrong. */

@@ -48,14 +48,6 @@ export function explainS3Error(error: unknown, context: RequestContext): ModelCa
   return new ModelCacheError(code, message, { hint, cause: error });
 }
 
-/** Whether another try may help: the connection, the load, the store's bad day. */
-export function isWorthRetrying(error: unknown): boolean {
-  return (
-    error instanceof ModelCacheError &&
-    ['store-unreachable', 'store-stalled', 'store-throttled', 'store-failed'].includes(error.code)
-  );
-}
-
 function explanationFor(
   name: string,
   status: number | undefined,

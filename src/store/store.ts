@@ -76,3 +76,11 @@ function tooLarge(limit: number, found: number): ModelCacheError {
     found: `${found} bytes`,
   });
 }
+
+/** Whether another try may help: the connection, the load, the store's bad day. */
+export function isWorthRetrying(error: unknown): boolean {
+  return (
+    error instanceof ModelCacheError &&
+    ['store-unreachable', 'store-stalled', 'store-throttled', 'store-failed'].includes(error.code)
+  );
+}

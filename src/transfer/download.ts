@@ -6,8 +6,7 @@ import type { Staging } from '../cache/staging.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, firstMismatch, type Digests } from '../model/digest.ts';
 import { rangesOf, type ByteRange } from '../model/parts.ts';
-import { isWorthRetrying } from '../store/s3-errors.ts';
-import type { Store } from '../store/store.ts';
+import { isWorthRetrying, type Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
 import { withRetries } from './retry.ts';
 

@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
-import { toModelCacheError, type ModelCacheError } from '../errors.ts';
+import { toModelCacheError } from '../errors.ts';
 import { createPace } from '../cache/pace.ts';
 import type { Publisher } from '../cache/publish.ts';
 import { withStaged } from '../cache/staging.ts';
 import type { State } from '../cache/state.ts';
+import type { FileFailure } from '../model/file-failure.ts';
 import { snapshotPath } from '../model/paths.ts';
 import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
 import type { TreeName } from '../model/tree.ts';
@@ -15,19 +16,13 @@ type FileItem = Extract<PlanItem, { kind: 'file' }>;
 type LinkItem = Extract<PlanItem, { kind: 'link' }>;
 type RefItem = Extract<PlanItem, { kind: 'ref' }>;
 
-export interface Failure {
-  readonly tree: TreeName;
-  readonly path: string;
-  readonly error: ModelCacheError;
-}
-
 export interface RestoreTools {
   readonly store: Store;
   readonly publisher: Publisher;
   readonly state: State;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  readonly onFailure: (failure: Failure) => void;
+  readonly onFailure: (failure: FileFailure) => void;
 }
 
 const FILES_AT_ONCE = 16;

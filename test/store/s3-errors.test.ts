@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explain, ModelCacheError, type ErrorCode } from '../../src/errors.ts';
-import { explainS3Error, isWorthRetrying } from '../../src/store/s3-errors.ts';
+import { explainS3Error } from '../../src/store/s3-errors.ts';
+import { isWorthRetrying } from '../../src/store/store.ts';
 
 const CONTEXT = {
   url: 's3://bucket/models',

@@ -9,7 +9,8 @@ import { planRestore } from '../../src/model/plan.ts';
 import type { Selection } from '../../src/model/selection.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Progress } from '../../src/transfer/progress.ts';
-import { executeRestore, type Failure } from '../../src/transfer/restore.ts';
+import type { FileFailure } from '../../src/model/file-failure.ts';
+import { executeRestore } from '../../src/transfer/restore.ts';
 import { CacheDir, COMMIT, sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
 import { bodyOf, storeThat, type Asked } from './scripted-store.ts';
@@ -151,7 +152,7 @@ async function restore(
   dir = new CacheDir(scratch.path).prepared(),
   isHere = false,
   selection: Selection = { models: [], exclude: [] },
-): Promise<{ dir: CacheDir; failures: readonly Failure[]; state: State; progress: Progress }> {
+): Promise<{ dir: CacheDir; failures: readonly FileFailure[]; state: State; progress: Progress }> {
   const inventory = await dir.scan();
   const trees = inventory.trees.map((tree) => ({
     ...tree,
@@ -161,11 +162,11 @@ async function restore(
   }));
   const local = isHere ? { ...inventory, trees } : { ...inventory, trees: [] };
   const plan = planRestore(catalog(), local, selection, { freeBytes: 1e12 });
-  const failures: Failure[] = [];
+  const failures: FileFailure[] = [];
   const [state, progress] = [State.empty(), new Progress()];
   const publisher = new Publisher(dir.path, undefined);
   const { signal } = new AbortController();
-  const onFailure = (failure: Failure): void => void failures.push(failure);
+  const onFailure = (failure: FileFailure): void => void failures.push(failure);
   await executeRestore(plan, { store, publisher, state, progress, signal, onFailure });
   return { dir, failures, state, progress };
 }
