@@ -39,8 +39,10 @@ const EXIT_NOT_FOUND = 127;
  */
 export async function init(context: Context, server: readonly string[], watch: SignalWatch): Promise<number> {
   if (context.settings.dryRun) return planOnly(context);
-  await runSetups(context);
-  const { dir, isWhole, code } = await restoreOrExplain(context, server);
+  const setupTook = await runSetups(context);
+  // --timeout is for the restore; a setup has a timeout of its own.
+  const restoring = { ...context, startedAt: context.startedAt + setupTook };
+  const { dir, isWhole, code } = await restoreOrExplain(restoring, server);
   const signal = await context.caughtSignal();
   if (signal !== undefined) return finish(context, exitCodeOf(signal), 'interrupted');
   if (context.settings.strict && !isWhole) {
@@ -69,7 +71,9 @@ async function planOnly(context: Context): Promise<number> {
   return finish(context, 0, 'ok');
 }
 
-async function runSetups({ settings, env, log, reporter, stop }: Context): Promise<void> {
+/** Returns how many milliseconds they took. */
+async function runSetups({ settings, env, log, reporter, stop }: Context): Promise<number> {
+  const start = performance.now();
   for (const command of settings.setup) {
     log.info('setup.started', `Running setup: ${command}`);
     try {
@@ -83,11 +87,12 @@ async function runSetups({ settings, env, log, reporter, stop }: Context): Promi
       );
       log.info('setup.completed', `Setup completed: ${command}`);
     } catch (error) {
-      if (stop.aborted) return;
+      if (stop.aborted) break;
       log.warn('setup.failed', `Setup failed: ${explain(error)}`);
       reporter.problem(error);
     }
   }
+  return performance.now() - start;
 }
 
 /** Never throws: what cannot be restored, the server downloads. */

@@ -21,7 +21,12 @@ export async function becomeServer(program: Program, env: Environment, watch: Si
   const caught = await watch.caught();
   if (caught !== undefined) return exitCodeOf(caught);
   watch.release();
-  return process.execve(path, [...argv], exact);
+  try {
+    return process.execve(path, [...argv], exact);
+  } catch {
+    // What Node itself will not pass on to execve, spawn may still take.
+    return supervise(program, env, watch);
+  }
 }
 
 /**

@@ -105,7 +105,7 @@ export const OPTIONS = {
   },
   timeout: {
     flags: '--timeout <duration>',
-    help: 'give up after this, counted from the start of the program (default: never)',
+    help: 'give up after this, counted from the start of the program, --setup not included (default: never)',
     commands: ['init'],
   },
   strict: {

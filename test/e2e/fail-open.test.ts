@@ -199,6 +199,14 @@ describe('whatever is wrong, the server runs, its variables are set, and one WAR
     assert.match(linesAt('WARN', result).join('\n'), /not done after 1 s \(--timeout\)/);
   });
 
+  test('the time that --setup takes is not taken from the restore', async (context) => {
+    const { dir, env } = await filledBucket(context, minio);
+    const args = ['init', '--setup', 'sleep 3', '--timeout', '3s', ...SERVER];
+    const result = await modelCache(args, { env });
+    assertServed(result, dir);
+    assert.match(result.stderr, /S3 model sync completed/);
+  });
+
   test('MODEL_CACHE_ENABLED=false turns the store off, never the exports, and is no WARN', async (context) => {
     const { dir, env } = await filledBucket(context, minio);
     for (const off of ['MODEL_CACHE_ENABLED', 'ENABLE_S3_MODEL_CACHE']) {
