@@ -9,7 +9,7 @@ import { remember, requireLocalCache, type LocalCache } from '../stages/local-ca
 import { withProgressLines } from '../stages/progress-lines.ts';
 import { readBucket } from '../stages/read-bucket.ts';
 import { executeUpload, planUploadOf } from '../stages/upload-cache.ts';
-import { bytes, files, seconds, speed, storeName } from '../stages/words.ts';
+import { bytes, files, seconds, speed, storeReady } from '../stages/words.ts';
 import type { Store } from '../store/store.ts';
 import { Progress } from '../transfer/progress.ts';
 import type { SentFile } from '../transfer/upload.ts';
@@ -46,7 +46,7 @@ async function uploadTo(
   const bucket = await reporter.phase('listing', () =>
     progress.whileWaiting(() => readBucket(context, store, signal)),
   );
-  log.info('store.ready', `${storeName(store.kind)} ready: ${store.url}`);
+  log.info('store.ready', storeReady(store));
   const planned = await reporter.phase('inventory', () => planUploadOf(context, cache, bucket, signal));
   const failures: FileFailure[] = [];
   const onFailure = (failure: FileFailure): void => {

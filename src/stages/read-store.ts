@@ -6,7 +6,7 @@ import { Progress } from '../transfer/progress.ts';
 import { withPatience, type Patience } from '../transfer/watchdog.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
-import { bytes, storeName } from './words.ts';
+import { bytes, storeReady } from './words.ts';
 
 export interface ReadStore {
   readonly store: Store;
@@ -31,7 +31,7 @@ export async function readStore(context: Context, patience: Patience): Promise<R
     log.warn('manifest.refused', `left out: ${explain(error)}`);
     reporter.problem(error);
   }
-  log.info('store.ready', `${storeName(store.kind)} ready: ${store.url}, ${contentsOf(catalog)}`);
+  log.info('store.ready', `${storeReady(store)}, ${contentsOf(catalog)}`);
   return { store, catalog };
 }
 

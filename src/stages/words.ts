@@ -6,9 +6,9 @@ export function syncName(kind: Store['kind']): string {
   return `${kind} model sync`;
 }
 
-/** `S3 store ready: ...`, and `store ready: ...` for a folder. */
-export function storeName(kind: Store['kind']): string {
-  return kind === 'S3' ? 'S3 store' : 'store';
+/** `S3 store ready: s3://bucket/prefix (endpoint, region, credentials)`, and `store ready: file:///...` for a folder. */
+export function storeReady({ kind, url, access }: Store): string {
+  return kind === 'S3' ? `S3 store ready: ${url} (${access})` : `store ready: ${url}`;
 }
 
 export function bytes(count: number): string {

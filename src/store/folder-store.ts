@@ -15,6 +15,7 @@ const BLOCK = 1024 * 1024;
 /** The bucket's layout in a folder: for trying things out, and for network volumes. */
 export class FolderStore implements Store {
   readonly kind = 'store';
+  readonly access = '';
   readonly url: string;
   readonly #root: string;
 

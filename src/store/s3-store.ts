@@ -21,15 +21,14 @@ const PARTS_IN_FLIGHT = 4;
 export class S3Store implements Store {
   readonly kind = 'S3';
   readonly url: string;
-  /** Where the credentials came from, for the log. */
-  readonly credentialSource: string;
+  readonly access: string;
   readonly #client: S3Client;
   readonly #settings: S3Settings;
 
   private constructor(settings: S3Settings, client: S3Client, credentialSource: string) {
     this.#settings = settings;
     this.#client = client;
-    this.credentialSource = credentialSource;
+    this.access = `${settings.endpoint ?? 'AWS'}, region ${settings.region}, credentials: ${credentialSource}`;
     this.url = formatStoreUrl({ kind: 's3', bucket: settings.bucket, prefix: settings.prefix });
   }
 

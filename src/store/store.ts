@@ -11,6 +11,8 @@ export interface Store {
   /** Safe to print: no credentials. */
   readonly url: string;
   readonly kind: 'S3' | 'store';
+  /** How it is reached: endpoint, region, and where the credentials came from. Safe to print; empty for a folder. */
+  readonly access: string;
   /** Every object whose key begins with `prefix`, page after page. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject>;
   /** `object-missing` when there is none. */

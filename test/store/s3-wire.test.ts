@@ -89,7 +89,7 @@ test('an anonymous store signs nothing', async () => {
     const credentials = { ...NO_CREDENTIALS, anonymous: true };
     await withS3Store({ endpoint, credentials }, async (store) => {
       assert.deepEqual(await listed(store, ''), ['k']);
-      assert.match(store.credentialSource, /public/);
+      assert.match(store.access, /public/);
     });
     assert.equal(seen[0]?.headers.authorization, undefined);
   });

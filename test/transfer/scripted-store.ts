@@ -24,6 +24,7 @@ export function storeThat(
   return {
     url: 'test://',
     kind: 'store',
+    access: '',
     asked,
     get,
     head,

@@ -187,7 +187,14 @@ function but(store: Store, changes: Partial<Store>): Store {
     head: store.head.bind(store),
     list: store.list.bind(store),
   };
-  return { url: store.url, kind: store.kind, close: () => undefined, ...bound, ...changes };
+  return {
+    url: store.url,
+    kind: store.kind,
+    access: store.access,
+    close: () => undefined,
+    ...bound,
+    ...changes,
+  };
 }
 
 function fresh(): { readonly dir: CacheDir; readonly store: FolderStore } {
