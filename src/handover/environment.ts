@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { ReusedCaches } from '../cache/reuse.ts';
 import type { AlsoFolder } from '../settings/parse.ts';
@@ -81,7 +82,7 @@ function hfHome(env: Environment): string {
 }
 
 function cacheHome(env: Environment): string {
-  return absolute(set(env, 'XDG_CACHE_HOME'), env)[0] ?? join(set(env, 'HOME') ?? '/root', '.cache');
+  return absolute(set(env, 'XDG_CACHE_HOME'), env)[0] ?? join(set(env, 'HOME') ?? homeOfUser(), '.cache');
 }
 
 /** `~` and `$NAME` expanded as huggingface_hub does it; a relative value means something else in every folder, and is left. */
@@ -93,6 +94,15 @@ function absolute(path: string | undefined, env: Environment): readonly string[]
       (text, bare?: string, braced?: string) => set(env, bare ?? braced ?? '') ?? text,
     );
   return expanded !== undefined && isAbsolute(expanded) ? [expanded] : [];
+}
+
+/** Python asks the passwd file when HOME is not set; a user without an entry has no home. */
+function homeOfUser(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return '/nonexistent';
+  }
 }
 
 function set(env: Environment, name: string): string | undefined {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { cachesBefore, exportsFor, formatExports, type Exports } from '../../src/handover/environment.ts';
@@ -88,7 +88,7 @@ test('where there is no token, or the home does not move, no path is exported', 
 
 for (const [env, hub] of [
   [{ HOME: '/home/u' }, '/home/u/.cache/huggingface/hub'],
-  [{}, '/root/.cache/huggingface/hub'],
+  [{}, join(userInfo().homedir, '.cache/huggingface/hub')],
   [{ HOME: '/home/u', XDG_CACHE_HOME: '/xdg' }, '/xdg/huggingface/hub'],
   [{ HF_HOME: '/baked/' }, '/baked/hub'],
   [{ HF_HUB_CACHE: '/baked/hub' }, '/baked/hub'],
