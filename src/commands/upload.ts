@@ -1,6 +1,8 @@
 import { explain } from '../errors.ts';
+import { countOf } from '../model/count.ts';
+import type { LocalFile } from '../model/inventory.ts';
 import type { UploadPlan } from '../model/upload-plan.ts';
-import { itemFailure, type Report } from '../report.ts';
+import { itemFailure } from '../report.ts';
 import { connect, patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import type { FileFailure } from '../model/file-failure.ts';
@@ -86,7 +88,7 @@ function tellUploaded(
   { sent, present, manifests, failures }: Uploaded,
   elapsed: number,
 ): void {
-  const count = countOf(sent.map(({ item }) => item));
+  const count = countOf(sent.map(({ item }) => item.file));
   const isWhole = failures.length === 0;
   const isNothing = isWhole && sent.length === 0 && manifests.length === 0;
   const done = `Models uploaded to ${store.kind} - future cold starts will be faster`;
@@ -101,7 +103,7 @@ function tellUploaded(
     upload: {
       status: isNothing ? 'nothing-to-do' : isWhole ? 'completed' : 'incomplete',
       sent: count,
-      present: countOf(present),
+      present: countOf(filesOf(present)),
       manifests: [...manifests],
       failures: failures.map(itemFailure),
     },
@@ -122,8 +124,8 @@ function tellPlan(
   context.reporter.add({
     upload: {
       status: 'planned',
-      sent: countOf(send),
-      present: countOf(present),
+      sent: countOf(filesOf(send)),
+      present: countOf(filesOf(present)),
       manifests: [],
       failures: failures.map(itemFailure),
     },
@@ -132,10 +134,10 @@ function tellPlan(
 }
 
 function sumOf(contents: UploadPlan['present']): string {
-  const { files: count, bytes: size } = countOf(contents);
+  const { files: count, bytes: size } = countOf(filesOf(contents));
   return `${files(count)}, ${bytes(size)}`;
 }
 
-function countOf(contents: UploadPlan['present']): NonNullable<Report['upload']>['sent'] {
-  return { files: contents.length, bytes: contents.reduce((sum, { file }) => sum + file.size, 0) };
+function filesOf(contents: UploadPlan['present']): readonly LocalFile[] {
+  return contents.map(({ file }) => file);
 }

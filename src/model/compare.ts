@@ -1,13 +1,8 @@
 import { currentCommits, type Catalog, type CatalogTree } from './catalog.ts';
+import { countOf, type Count } from './count.ts';
 import type { Inventory, LocalTree } from './inventory.ts';
 import { snapshotPath } from './paths.ts';
 import type { TreeName } from './tree.ts';
-
-interface Count {
-  readonly files: number;
-  /** Bytes. */
-  readonly bytes: number;
-}
 
 export interface TreeComparison {
   readonly tree: TreeName;
@@ -90,6 +85,5 @@ function countDiffering(
 }
 
 function count(sizes: ReadonlyMap<string, number>, counts: (path: string, size: number) => boolean): Count {
-  const counted = [...sizes].filter(([path, size]) => counts(path, size));
-  return { files: counted.length, bytes: counted.reduce((sum, [, size]) => sum + size, 0) };
+  return countOf([...sizes].filter(([path, size]) => counts(path, size)).map(([, size]) => ({ size })));
 }

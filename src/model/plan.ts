@@ -6,12 +6,13 @@ import {
   type CatalogLink,
   type CatalogTree,
 } from './catalog.ts';
+import { countOf, type Count } from './count.ts';
 import { digestsAgree, firstMismatch, isCommit } from './digest.ts';
 import { localTree, type Inventory, type LocalContent, type LocalFile, type LocalTree } from './inventory.ts';
 import { mayRefMove, pathsByCommit } from './merge.ts';
 import { snapshotPath } from './paths.ts';
 import { wishesFor, type Selection, type TreeWishes, type Wish } from './selection.ts';
-import { displayName, isRepoTree, type TreeName } from './tree.ts';
+import { isRepoTree, type TreeName } from './tree.ts';
 
 /** Why an item is fetched or left. */
 export type Reason =
@@ -56,6 +57,8 @@ export type PlanItem =
     }
   | { readonly kind: 'refused'; readonly tree: TreeName; readonly path: string; readonly reason: Reason };
 
+type FileItem = Extract<PlanItem, { kind: 'file' }>;
+
 /** A plain value: `--dry-run` prints what the executor would run. */
 export interface RestorePlan {
   readonly version: 1;
@@ -64,8 +67,8 @@ export interface RestorePlan {
   readonly items: readonly PlanItem[];
   /** Where each tree is on this disk, below the dir, when not under its own name. */
   readonly roots: Readonly<Record<TreeName, string>>;
-  readonly fetch: { readonly files: number; readonly bytes: number };
-  readonly present: { readonly files: number; readonly bytes: number };
+  readonly fetch: Count;
+  readonly present: Count;
   /** Bytes that the disk lacks; above 0, nothing is fetched. */
   readonly bytesShort: number;
   /** `--model`s that nothing in the bucket answers to. */
@@ -86,8 +89,7 @@ export function planRestore(
   const wanted = catalog.trees.flatMap((tree) =>
     planTree(tree, localTree(inventory, tree.tree), selection, matched),
   );
-  const bytes = sum(wanted.filter(isFetch));
-  const short = bytesShort(bytes, budget);
+  const short = bytesShort(count(wanted.filter(isFetch)).bytes, budget);
   const items = short === 0 ? wanted : withoutSpace(wanted);
   return {
     version: 1,
@@ -97,8 +99,8 @@ export function planRestore(
     roots: Object.fromEntries(
       inventory.trees.filter(({ tree, root }) => tree !== root).map(({ tree, root }) => [tree, root]),
     ),
-    fetch: { files: items.filter(isFetch).length, bytes: sum(items.filter(isFetch)) },
-    present: { files: items.filter(isPresent).length, bytes: sum(items.filter(isPresent)) },
+    fetch: count(items.filter(isFetch)),
+    present: count(items.filter(isPresent)),
     bytesShort: short,
     unmatched: selection.models.filter(({ text }) => !matched.has(text)).map(({ text }) => text),
   };
@@ -262,19 +264,14 @@ function withoutSpace(items: readonly PlanItem[]): readonly PlanItem[] {
   return items.map((item) => (isFetchReason(item.reason) ? { ...item, reason: 'no-space' as const } : item));
 }
 
-function isFetch(item: PlanItem): item is Extract<PlanItem, { kind: 'file' }> {
+function isFetch(item: PlanItem): item is FileItem {
   return item.kind === 'file' && isFetchReason(item.reason);
 }
 
-function isPresent(item: PlanItem): item is Extract<PlanItem, { kind: 'file' }> {
+function isPresent(item: PlanItem): item is FileItem {
   return item.kind === 'file' && item.reason === 'present';
 }
 
-function sum(items: readonly Extract<PlanItem, { kind: 'file' }>[]): number {
-  return items.reduce((bytes, { file }) => bytes + file.size, 0);
-}
-
-/** Names for a message: the repos that a plan fetches something of. */
-export function fetchedNames(plan: RestorePlan): readonly string[] {
-  return [...new Set(plan.items.filter(isFetch).map(({ tree }) => displayName(tree)))];
+function count(items: readonly FileItem[]): Count {
+  return countOf(items.map(({ file }) => file));
 }

@@ -1,4 +1,5 @@
 import type { StopSignal } from '../handover/signals.ts';
+import { explain, type ModelCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Reporter } from '../report.ts';
 import type { Environment } from '../settings/raw.ts';
@@ -18,4 +19,15 @@ export interface Context {
   readonly caughtSignal: () => Promise<StopSignal | undefined>;
   /** Data for stdout, written at once. */
   readonly print: (text: string) => void;
+}
+
+/** Manifests that could not be used: the others count all the same. */
+export function tellRefused(
+  { log, reporter }: Pick<Context, 'log' | 'reporter'>,
+  refused: readonly ModelCacheError[],
+): void {
+  for (const error of refused) {
+    log.warn('manifest.refused', `left out: ${explain(error)}`);
+    reporter.problem(error);
+  }
 }

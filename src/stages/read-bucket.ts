@@ -1,9 +1,8 @@
-import { explain } from '../errors.ts';
 import { MANIFESTS_PREFIX, type Listing } from '../model/bucket.ts';
 import type { TreeView } from '../model/merge.ts';
 import { readManifests, refuseUnknownFormat } from '../store/read-manifests.ts';
 import type { Store } from '../store/store.ts';
-import type { Context } from './context.ts';
+import { tellRefused, type Context } from './context.ts';
 
 /** Everything that an upload must know of a bucket. */
 export interface BucketContents {
@@ -13,7 +12,7 @@ export interface BucketContents {
 
 /** One listing of everything, and the manifests in it. */
 export async function readBucket(
-  { log, reporter }: Context,
+  context: Context,
   store: Store,
   signal: AbortSignal,
 ): Promise<BucketContents> {
@@ -23,9 +22,6 @@ export async function readBucket(
   ]);
   const keys = objects.map(({ key }) => key).filter((key) => key.startsWith(MANIFESTS_PREFIX));
   const { views, refused } = await readManifests(store, keys, signal);
-  for (const error of refused) {
-    log.warn('manifest.refused', `left out: ${explain(error)}`);
-    reporter.problem(error);
-  }
+  tellRefused(context, refused);
   return { listing: new Map(objects.map(({ key, size }) => [key, size])), views };
 }

@@ -1,11 +1,11 @@
-import { explain } from '../errors.ts';
 import type { Catalog } from '../model/catalog.ts';
+import { countOf } from '../model/count.ts';
 import { readCatalog } from '../store/read-catalog.ts';
 import type { Store } from '../store/store.ts';
 import { Progress } from '../transfer/progress.ts';
 import { withPatience, type Patience } from '../transfer/watchdog.ts';
 import { connect } from './connect.ts';
-import type { Context } from './context.ts';
+import { tellRefused, type Context } from './context.ts';
 import { bytes, storeReady } from './words.ts';
 
 export interface ReadStore {
@@ -15,7 +15,7 @@ export interface ReadStore {
 
 /** Connects and reads what the store holds. */
 export async function readStore(context: Context, patience: Patience): Promise<ReadStore> {
-  const { settings, log, reporter, stop } = context;
+  const { settings, log, stop } = context;
   const store = await connect(context);
   const progress = new Progress();
   const { catalog, refused } = await withPatience(patience, progress, stop, (signal) =>
@@ -27,16 +27,13 @@ export async function readStore(context: Context, patience: Patience): Promise<R
       }),
     ),
   );
-  for (const error of refused) {
-    log.warn('manifest.refused', `left out: ${explain(error)}`);
-    reporter.problem(error);
-  }
+  tellRefused(context, refused);
   log.info('store.ready', `${storeReady(store)}, ${contentsOf(catalog)}`);
   return { store, catalog };
 }
 
 function contentsOf({ trees }: Catalog): string {
-  const total = trees.flatMap((tree) => tree.files).reduce((sum, { size }) => sum + size, 0);
+  const total = countOf(trees.flatMap((tree) => tree.files)).bytes;
   return trees.length === 0
     ? 'empty'
     : `${trees.length === 1 ? '1 model' : `${trees.length} models`}, ${bytes(total)}`;

@@ -114,11 +114,10 @@ async function writeManifests(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const manifests: string[] = [];
+  const byTree = Map.groupBy(known, (content) => content.tree.tree);
   for (const tree of inventory.trees) {
     const view = views.find((candidate) => candidate.tree === tree.tree);
-    const files = known
-      .filter((content) => content.tree.tree === tree.tree)
-      .flatMap((content) => manifestFile(content, seen));
+    const files = (byTree.get(tree.tree) ?? []).flatMap((content) => manifestFile(content, seen));
     const manifest = nextManifest(view, { tree, files }, state.agreedRefs(tree.tree), seen);
     if (manifest !== undefined) {
       const { name, bytes } = serializeManifest(manifest);

@@ -1,8 +1,10 @@
 import pLimit from 'p-limit';
-import { Digester } from '../cache/digest.ts';
-import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { Digester } from '../model/digester.ts';
+import { toModelCacheError, type ModelCacheError } from '../errors.ts';
+import { countOf } from '../model/count.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, firstMismatch } from '../model/digest.ts';
+import { otherContent, otherSize } from '../store/object-errors.ts';
 import type { Store } from '../store/store.ts';
 import { patienceOf } from './connect.ts';
 import type { Context } from './context.ts';
@@ -27,7 +29,7 @@ export async function verifyBucket(context: Context): Promise<Checked> {
       ),
     );
     return {
-      count: { files: objects.length, bytes: objects.reduce((sum, { file }) => sum + file.size, 0) },
+      count: countOf(objects.map(({ file }) => file)),
       failures: results.flat(),
     };
   } finally {
@@ -45,22 +47,12 @@ async function checkObject(
     const body = await store.get(key, { signal });
     if (body.objectSize !== size) {
       await body.discard();
-      return new ModelCacheError('object-size-differs', `the object ${key} has another size`, {
-        wanted: `${size} bytes`,
-        found: `${body.objectSize} bytes`,
-      });
+      return otherSize(key, size, body.objectSize);
     }
     const digester = new Digester(algorithmsOf(digests ?? {}), size);
     for await (const chunk of body.chunks) digester.update(chunk);
     const mismatch = firstMismatch(digests ?? {}, digester.digests());
-    return (
-      mismatch &&
-      new ModelCacheError(
-        'object-digest-differs',
-        `the object ${key} is not what its name or manifest says`,
-        { ...mismatch, hint: 'delete it; the next upload puts a right one there' },
-      )
-    );
+    return mismatch && otherContent(key, mismatch);
   } catch (error) {
     signal.throwIfAborted();
     const reason = toModelCacheError(error);

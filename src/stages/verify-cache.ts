@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { proveFile } from '../cache/digest.ts';
 import { algorithmsFor } from '../cache/prove.ts';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { countOf, type Count } from '../model/count.ts';
 import { firstMismatch } from '../model/digest.ts';
 import type { LocalContent, LocalTree } from '../model/inventory.ts';
 import { roleOf } from '../model/tree.ts';
@@ -11,7 +12,7 @@ import { remember, requireLocalCache, scanLocal, type LocalCache } from './local
 
 /** What a verification looked at, and what was wrong. */
 export interface Checked {
-  readonly count: { readonly files: number; readonly bytes: number };
+  readonly count: Count;
   readonly failures: readonly FileFailure[];
 }
 
@@ -32,7 +33,7 @@ export async function verifyCache(context: Context): Promise<Checked> {
   }
   remember(context, cache);
   return {
-    count: { files: checked.length, bytes: checked.reduce((sum, { file }) => sum + file.size, 0) },
+    count: countOf(checked.map(({ file }) => file)),
     failures,
   };
 }

@@ -6,6 +6,7 @@ import { hasErrno, ModelCacheError } from '../errors.ts';
 import { makeFolders } from '../files.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { isSafePath } from '../model/paths.ts';
+import { endsEarly } from './object-errors.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
 
 /** Written here first, renamed into place when whole. Not part of any listing. */
@@ -167,13 +168,6 @@ function missing(key: string, url: string): ModelCacheError {
 
 function changed(key: string, wanted: string, found: string): ModelCacheError {
   return new ModelCacheError('object-changed', `${key} was replaced while it was read`, { wanted, found });
-}
-
-function endsEarly(key: string, wanted: number, found: number): ModelCacheError {
-  return new ModelCacheError('object-size-differs', `the object ${key} ends before it should`, {
-    wanted: `at least ${wanted} bytes`,
-    found: `${found} bytes`,
-  });
 }
 
 function folderError(error: unknown, url: string): unknown {

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { MANIFESTS_PREFIX, RESERVED_PREFIX } from '../model/bucket.ts';
 import { catalogTree, type Catalog } from '../model/catalog.ts';
 import { isCommit } from '../model/digest.ts';
+import { Digester } from '../model/digester.ts';
 import {
   catalogOfListing,
   surveyListing,
@@ -79,14 +79,11 @@ async function placeByContent(
   { tree, object }: UnplacedCopy,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
-  const sha256 = createHash('sha256');
-  const gitSha1 = createHash('sha1').update(`blob ${object.size}\0`);
+  const digester = new Digester(['sha256', 'git-sha1'], object.size);
   const body = await store.get(object.key, { signal });
-  for await (const chunk of body.chunks) {
-    sha256.update(chunk);
-    gitSha1.update(chunk);
-  }
-  const names = new Set([`blobs/${sha256.digest('hex')}`, `blobs/${gitSha1.digest('hex')}`]);
+  for await (const chunk of body.chunks) digester.update(chunk);
+  const { sha256, gitSha1 } = digester.digests();
+  const names = new Set([`blobs/${sha256}`, `blobs/${gitSha1}`]);
   const blobs = survey.trees.find((surveyed) => surveyed.tree === tree)?.blobs ?? [];
   return blobs.find(({ path }) => names.has(path))?.path;
 }

@@ -1,5 +1,6 @@
 import { ModelCacheError } from '../errors.ts';
 import type { ByteRange } from '../model/parts.ts';
+import { endsEarly } from './object-errors.ts';
 
 /** Throws when the store answered with other bytes than those that were asked for. */
 export function objectSizeOf(
@@ -16,7 +17,7 @@ export function objectSizeOf(
   }
   const [start, last, size] = match.slice(1).map(Number) as [number, number, number];
   if (range === undefined || start !== range.start) throw otherRange(range, contentRange ?? '');
-  if (range.end > size) throw endsEarly(key, range, size);
+  if (range.end > size) throw endsEarly(key, range.end, size);
   if (last !== range.end - 1) throw otherRange(range, contentRange ?? '');
   return size;
 }
@@ -24,11 +25,4 @@ export function objectSizeOf(
 function otherRange(range: ByteRange | undefined, found: string): ModelCacheError {
   const wanted = range === undefined ? 'the whole object' : `bytes ${range.start}-${range.end - 1}`;
   return new ModelCacheError('store-failed', 'the store answered with another range', { wanted, found });
-}
-
-function endsEarly(key: string, range: ByteRange, size: number): ModelCacheError {
-  return new ModelCacheError('object-size-differs', `the object ${key} ends before it should`, {
-    wanted: `at least ${range.end} bytes`,
-    found: `${size} bytes`,
-  });
 }

@@ -1,11 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
-import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { toModelCacheError } from '../errors.ts';
 import { digestOpenFile } from '../cache/digest.ts';
 import type { Staging } from '../cache/staging.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, firstMismatch, type Digests } from '../model/digest.ts';
 import { rangesOf, type ByteRange } from '../model/parts.ts';
+import { otherContent, otherSize } from '../store/object-errors.ts';
 import { isWorthRetrying, type Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
 import { withRetries } from './retry.ts';
@@ -113,29 +114,10 @@ export class Downloader {
     const found = await digestOpenFile(file, size, algorithmsOf(digests), this.#signal);
     const mismatch = firstMismatch(digests, found);
     if (mismatch === undefined) return { digests: found };
-    throw new ModelCacheError(
-      'object-digest-differs',
-      `the object ${key} is not what its name or manifest says`,
-      {
-        ...mismatch,
-        hint: 'delete that object from the bucket; the next upload puts a right one there',
-      },
-    );
+    throw otherContent(key, mismatch);
   }
 }
 
 function isWorthAnotherStart(error: unknown): boolean {
   return ['object-changed', 'object-digest-differs'].includes(toModelCacheError(error).code);
-}
-
-function otherSize(key: string, wanted: number, found: number): ModelCacheError {
-  return new ModelCacheError(
-    'object-size-differs',
-    `the object ${key} has another size than its manifest says`,
-    {
-      wanted: `${wanted} bytes`,
-      found: `${found} bytes`,
-      hint: 'delete that object from the bucket; the next upload puts a right one there',
-    },
-  );
 }

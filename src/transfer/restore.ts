@@ -47,7 +47,7 @@ class RestoreRun {
   readonly #storeFailed = new AbortController();
   readonly #signal: AbortSignal;
   /** File → the links that lead to it. */
-  readonly #linksTo = new Map<string, LinkItem[]>();
+  readonly #linksTo: ReadonlyMap<string, readonly LinkItem[]>;
   /** `tree commit` of which something wanted is not here. */
   readonly #brokenCommits = new Set<string>();
 
@@ -56,10 +56,7 @@ class RestoreRun {
     this.#tools = tools;
     this.#signal = AbortSignal.any([tools.signal, this.#storeFailed.signal]);
     this.#downloader = new Downloader(tools.store, tools.progress, this.#signal);
-    for (const item of plan.items.filter(isLink)) {
-      const to = nameOf(item.tree, item.link.to);
-      this.#linksTo.set(to, [...(this.#linksTo.get(to) ?? []), item]);
-    }
+    this.#linksTo = Map.groupBy(plan.items.filter(isLink), ({ tree, link }) => nameOf(tree, link.to));
   }
 
   /** Links to files that need no fetching. */

@@ -2,11 +2,13 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
-import { Digester, identityOf } from '../cache/digest.ts';
+import { identityOf } from '../cache/digest.ts';
 import { algorithmsFor } from '../cache/prove.ts';
 import type { State } from '../cache/state.ts';
 import { isBlob } from '../model/bucket.ts';
 import { digestsAgree, firstMismatch, type Digests } from '../model/digest.ts';
+import { Digester } from '../model/digester.ts';
+import { countOf } from '../model/count.ts';
 import { partSizeFor } from '../model/parts.ts';
 import type { UploadItem } from '../model/upload-plan.ts';
 import type { Store } from '../store/store.ts';
@@ -44,10 +46,8 @@ export async function sendFiles(
   items: readonly UploadItem[],
   tools: UploadTools,
 ): Promise<readonly SentFile[]> {
-  tools.progress.expect(
-    items.length,
-    items.reduce((bytes, { file }) => bytes + file.size, 0),
-  );
+  const { files, bytes } = countOf(items.map(({ file }) => file));
+  tools.progress.expect(files, bytes);
   const isSmall = ({ file }: UploadItem): boolean => file.size <= partSizeFor(file.size);
   const large = await sendAll(
     items.filter((item) => !isSmall(item)),

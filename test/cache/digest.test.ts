@@ -4,7 +4,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { after, test } from 'node:test';
-import { Digester, digestOpenFile, identityOf, proveFile } from '../../src/cache/digest.ts';
+import { digestOpenFile, identityOf, proveFile } from '../../src/cache/digest.ts';
+import { Digester } from '../../src/model/digester.ts';
 import { CacheDir, gitSha1, sha256 } from './cache-dir.ts';
 
 const dir = new CacheDir();

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bytesSelected, fetchedNames, filesToProve, planRestore } from '../../src/model/plan.ts';
+import {
+  bytesSelected,
+  filesToProve,
+  isFetchReason,
+  planRestore,
+  type RestorePlan,
+} from '../../src/model/plan.ts';
+import { displayName } from '../../src/model/tree.ts';
 import {
   A,
   catalog,
@@ -134,3 +141,8 @@ test('to be proved are the files that the bucket has with the same size', () => 
   assert.deepEqual(paths, [WEIGHTS]);
   assert.deepEqual(filesToProve(catalog(BOTH), inventory()), []);
 });
+
+function fetchedNames({ items }: RestorePlan): readonly string[] {
+  const fetched = items.filter(({ kind, reason }) => kind === 'file' && isFetchReason(reason));
+  return [...new Set(fetched.map(({ tree }) => displayName(tree)))];
+}
