@@ -129,14 +129,13 @@ test('leftovers are cleared when they are old, and stay while they are young', a
 test('an old one that a living process has locked stays, and goes once that was killed', async () => {
   const dir = fresh();
   const path = leftover(dir, 'locked', 2 * HOUR);
-  const holder = spawn('flock', ['-x', path, 'sh', '-c', 'echo held; exec sleep 300'], {
+  const holder = spawn('flock', ['--no-fork', '-x', path, 'sh', '-c', 'echo held; exec sleep 300'], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
   });
   await once(holder.stdout, 'data');
   await clearLeftovers(dir.path, Date.now());
   assert.equal(existsSync(path), true);
-  process.kill(-(holder.pid ?? 0), 'SIGKILL');
+  holder.kill('SIGKILL');
   await once(holder, 'exit');
   await clearLeftovers(dir.path, Date.now());
   assert.equal(existsSync(path), false);
