@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats, Dirent } from 'node:fs';
-import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, realpath, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrno, ModelCacheError } from '../errors.ts';
 import { makeFolders } from '../files.ts';
@@ -11,12 +11,15 @@ import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } fro
 
 /** Written here first, renamed into place when whole. Not part of any listing. */
 const UNFINISHED = '.model-cache/tmp';
+/** Not there (any more), or not to be touched by this user. */
+const LEFT_ALONE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS'];
 const BLOCK = 1024 * 1024;
 
 /** The bucket's layout in a folder: for trying things out, and for network volumes. */
 export class FolderStore implements Store {
   readonly kind = 'store';
   readonly access = '';
+  readonly multiparts = undefined;
   readonly url: string;
   readonly #root: string;
 
@@ -75,6 +78,16 @@ export class FolderStore implements Store {
     await this.#write(key, chunks, signal);
   }
 
+  /** What this user may not remove stays. */
+  async abandonUploads(before: number, signal?: AbortSignal): Promise<number> {
+    let count = 0;
+    for (const path of await this.#unfinished()) {
+      signal?.throwIfAborted();
+      if (await this.#isRemoved(path, before)) count += 1;
+    }
+    return count;
+  }
+
   close(): void {
     // Holds nothing open.
   }
@@ -100,6 +113,31 @@ export class FolderStore implements Store {
       await rename(temporary, this.#pathOf(key));
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
+      throw folderError(error, this.url);
+    }
+  }
+
+  /** Nothing where a link leads out of the folder: what lies there is not ours to remove. */
+  async #unfinished(): Promise<readonly string[]> {
+    try {
+      const folder = join(await realpath(this.#root), UNFINISHED);
+      if ((await realpath(folder)) !== folder) return [];
+      return (await readdir(folder)).map((name) => join(folder, name));
+    } catch (error) {
+      if (hasErrno(error, ...LEFT_ALONE)) return [];
+      throw folderError(error, this.url);
+    }
+  }
+
+  /** Removes the file that nobody has written to since `before`, unless somebody was faster. */
+  async #isRemoved(path: string, before: number): Promise<boolean> {
+    try {
+      const stats = await lstat(path);
+      if (!stats.isFile() || stats.mtimeMs >= before) return false;
+      await unlink(path);
+      return true;
+    } catch (error) {
+      if (hasErrno(error, ...LEFT_ALONE)) return false;
       throw folderError(error, this.url);
     }
   }

@@ -5,9 +5,9 @@ import { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { isCounted } from '../countdown.ts';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
-import { resolveCredentials, type CredentialSettings } from './credentials.ts';
+import { resolveCredentials, type CredentialSettings, type ResolvedCredentials } from './credentials.ts';
 import { providerOf } from './providers.ts';
-import { missingCredentials } from './s3-errors.ts';
+import { missingCredentials, redirectedRegion } from './s3-errors.ts';
 
 export interface S3Settings {
   readonly bucket: string;
@@ -24,27 +24,53 @@ export interface S3Settings {
 
 const CONNECT_TIMEOUT_MS = 5000;
 const MAX_SOCKETS = 32;
+const say = (): void => undefined;
+const SILENT = { trace: say, debug: say, info: say, warn: say, error: say };
 
-/** The SDK's client as every provider takes it, and where its credentials came from. */
-export async function createClient(settings: S3Settings): Promise<{ client: S3Client; source: string }> {
-  const { endpoint, region, caBundle, idleTimeout } = settings;
+/** The SDK's clients as every provider takes them, and where their credentials came from. */
+export interface S3Clients {
+  readonly pooled: S3Client;
+  /** A client that opens a connection for every request. */
+  readonly unpooled: () => S3Client;
+  readonly credentialSource: string;
+}
+
+export async function createClients(settings: S3Settings): Promise<S3Clients> {
   const credentials = settings.credentials.anonymous ? 'anonymous' : await resolveOrFail(settings);
-  const tls = caBundle === undefined ? {} : { ca: readBundle(caBundle) };
+  const tls = settings.caBundle === undefined ? {} : { ca: readBundle(settings.caBundle) };
+  const pooled = clientOf(settings, credentials, { keepAlive: true, ...tls });
+  return {
+    pooled,
+    unpooled: () => clientOf(settings, credentials, { keepAlive: false, ...tls }),
+    credentialSource: credentials === 'anonymous' ? 'none, the bucket is public' : credentials.source,
+  };
+}
+
+function clientOf(
+  { endpoint, region, idleTimeout }: S3Settings,
+  credentials: ResolvedCredentials | 'anonymous',
+  { keepAlive, ...tls }: { readonly keepAlive: boolean; readonly ca?: Buffer },
+): S3Client {
+  const known = { region };
   const client = new S3Client({
-    region,
+    region: () => Promise.resolve(known.region),
     ...(endpoint === undefined ? {} : { endpoint }),
     forcePathStyle: providerOf(endpoint).forcePathStyle,
     maxAttempts: 3,
     // Many providers refuse or misreport the SDK's own checksums; ours decide.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    // The SDK does not wait for the answer to it, and not every proxy takes it.
+    expectContinueHeader: false,
     followRegionRedirects: true,
+    // The SDK's own words would stand between those of this program.
+    logger: SILENT,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       // A body has a timer of its own, which knows more and shall be first.
       socketTimeout: isCounted(idleTimeout) ? idleTimeout + 1000 : 0,
-      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
-      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...tls }),
+      httpAgent: new HttpAgent({ keepAlive, maxSockets: MAX_SOCKETS }),
+      httpsAgent: new HttpsAgent({ keepAlive, maxSockets: MAX_SOCKETS, ...tls }),
     }),
     ...(credentials === 'anonymous'
       ? {
@@ -53,12 +79,26 @@ export async function createClient(settings: S3Settings): Promise<{ client: S3Cl
         }
       : { credentials: credentials.provider }),
   });
-  return { client, source: credentials === 'anonymous' ? 'none, the bucket is public' : credentials.source };
+  rememberRegion(client, known);
+  return client;
 }
 
-async function resolveOrFail(
-  settings: S3Settings,
-): Promise<NonNullable<Awaited<ReturnType<typeof resolveCredentials>>>> {
+/** The SDK forgets at once where it was redirected to, and a part, which is sent in a stream, cannot be redirected. */
+function rememberRegion(client: S3Client, known: { region: string }): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        known.region = redirectedRegion(error) ?? known.region;
+        throw error;
+      }
+    },
+    { step: 'initialize', priority: 'low', name: 'rememberRegion' },
+  );
+}
+
+async function resolveOrFail(settings: S3Settings): Promise<ResolvedCredentials> {
   const credentials = await resolveCredentials(settings.credentials).catch((error: unknown) => {
     throw new ModelCacheError(
       'store-credentials-missing',

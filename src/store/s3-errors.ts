@@ -66,7 +66,33 @@ function explanationFor(
     case 'InvalidRange':
       return { code: 'object-size-differs', message: `the object ${key ?? url} ends before it should` };
     case 'NoSuchUpload':
-      return { code: 'store-failed', message: `${said}: the upload of ${key ?? url} is not there any more` };
+      return {
+        code: 'object-upload-gone',
+        message: `${said}: the upload of ${key ?? url} is not there any more`,
+      };
+    case 'InvalidPart':
+    case 'InvalidPartOrder':
+      return {
+        code: 'object-part-invalid',
+        message: `${said}: ${key ?? url} cannot be made of these parts`,
+      };
+    case 'BadDigest':
+    case 'InvalidDigest':
+    case 'XAmzContentSHA256Mismatch':
+      return {
+        code: 'object-digest-differs',
+        message: `${said}: ${key ?? url} did not arrive as it was sent`,
+      };
+    case 'EntityTooSmall':
+      return {
+        code: 'store-failed',
+        message: `${said}: a part of ${key ?? url} that is not the last is smaller than it takes`,
+      };
+    case 'InternalError':
+      return { code: 'store-failed', message: `${said}: something went wrong on its side` };
+    case 'NotImplemented':
+    case 'MethodNotAllowed':
+      return unsupported(said, context);
     case 'NoSuchBucket':
       return {
         code: 'store-bucket-missing',
@@ -165,6 +191,7 @@ function byStatusOrNetwork(
       message: `${said} for ${key ?? bucket}`,
       hint: `check the endpoint and the bucket; ${makeBucketHint(context)}`,
     };
+  if (status === 405 || status === 501) return unsupported(said, context);
   if (status === 412)
     return { code: 'object-changed', message: `${key ?? context.url} was replaced while it was read` };
   if (status === 429 || status === 503)
@@ -183,8 +210,22 @@ export function missingCredentials({ endpoint }: Pick<RequestContext, 'endpoint'
   };
 }
 
+function unsupported(said: string, { key, url }: RequestContext): Explanation {
+  return { code: 'store-unsupported', message: `${said} for ${key ?? url}: it cannot do this` };
+}
+
+/** The bucket's region, where the store redirects to it. */
+export function redirectedRegion(error: unknown): string | undefined {
+  const fault = error as AwsFault;
+  return fault.$metadata?.httpStatusCode === 301 ? toldRegion(fault) : undefined;
+}
+
+function toldRegion(fault: AwsFault): string | undefined {
+  return fault.$response?.headers?.['x-amz-bucket-region'];
+}
+
 function regionExplanation(said: string, fault: AwsFault, region: string): Explanation {
-  const told = fault.$response?.headers?.['x-amz-bucket-region'] ?? fault.Region;
+  const told = toldRegion(fault) ?? fault.Region;
   return {
     code: 'store-region-wrong',
     message: `${said}: the bucket is not in region ${region}`,

@@ -9,10 +9,11 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { countdown } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
-import { abortingWith, createClient, within, type S3Settings } from './s3-client.ts';
-import { explainS3Error, type RequestContext } from './s3-errors.ts';
+import { S3Bucket } from './s3-bucket.ts';
+import { abortingWith, createClients, within, type S3Clients, type S3Settings } from './s3-client.ts';
+import { S3Multiparts } from './s3-multiparts.ts';
+import { entriesOf } from './s3-pages.ts';
 import { objectSizeOf } from './s3-range.ts';
-import { formatStoreUrl } from './store-url.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
 
 const PARTS_IN_FLIGHT = 4;
@@ -22,53 +23,62 @@ export class S3Store implements Store {
   readonly kind = 'S3';
   readonly url: string;
   readonly access: string;
+  readonly multiparts: S3Multiparts;
+  readonly #bucket: S3Bucket;
   readonly #client: S3Client;
-  readonly #settings: S3Settings;
+  readonly #makeUnpooled: () => S3Client;
+  readonly #idleTimeout: number;
+  #unpooled: S3Client | undefined;
 
-  private constructor(settings: S3Settings, client: S3Client, credentialSource: string) {
-    this.#settings = settings;
-    this.#client = client;
+  private constructor(settings: S3Settings, { pooled, unpooled, credentialSource }: S3Clients) {
+    this.#bucket = new S3Bucket(settings, pooled);
+    this.#client = pooled;
+    this.#makeUnpooled = unpooled;
+    this.#idleTimeout = settings.idleTimeout;
     this.access = `${settings.endpoint ?? 'AWS'}, region ${settings.region}, credentials: ${credentialSource}`;
-    this.url = formatStoreUrl({ kind: 's3', bucket: settings.bucket, prefix: settings.prefix });
+    this.url = this.#bucket.url;
+    this.multiparts = new S3Multiparts(this.#bucket);
   }
 
   /** Throws `store-credentials-missing` when no source has any. Sends nothing to the store itself. */
   static async open(settings: S3Settings): Promise<S3Store> {
-    const { client, source } = await createClient(settings);
-    return new S3Store(settings, client, source);
+    return new S3Store(settings, await createClients(settings));
   }
 
-  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
-    const seen = new Set<string>();
-    let token: string | undefined;
-    do {
-      const page = await this.#explained(undefined, () =>
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject> {
+    return entriesOf<StoredObject, string>(this.url, async (token) => {
+      const page = await this.#bucket.explained(undefined, () =>
         this.#client.send(
           new ListObjectsV2Command({
-            Bucket: this.#settings.bucket,
-            Prefix: this.#keyOf(prefix),
+            Bucket: this.#bucket.name,
+            Prefix: this.#bucket.keyOf(prefix),
             ContinuationToken: token,
           }),
           within(signal),
         ),
       );
-      for (const { Key, Size, ETag } of page.Contents ?? []) {
-        if (Key === undefined || Key.endsWith('/')) continue;
-        yield { key: this.#relative(Key), size: Size ?? 0, etag: ETag ?? '' };
-      }
-      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-      if (token !== undefined && seen.has(token)) throw this.#repeatedToken();
-      if (token !== undefined) seen.add(token);
-    } while (token !== undefined);
+      return {
+        entries: (page.Contents ?? []).flatMap(({ Key, Size, ETag }) =>
+          Key === undefined || Key.endsWith('/')
+            ? []
+            : [{ key: this.#bucket.relative(Key), size: Size ?? 0, etag: ETag ?? '' }],
+        ),
+        next: page.IsTruncated === true ? page.NextContinuationToken : undefined,
+      };
+    });
   }
 
-  async get(key: string, { range, etag, signal }: GetOptions = {}): Promise<ObjectBody> {
+  async get(
+    key: string,
+    { range, etag, signal, onNewConnection = false }: GetOptions = {},
+  ): Promise<ObjectBody> {
+    const client = onNewConnection ? (this.#unpooled ??= this.#makeUnpooled()) : this.#client;
     const wholeOrEmpty = range === undefined || range.start === range.end;
-    const answer = await this.#explained(key, () =>
-      this.#client.send(
+    const answer = await this.#bucket.explained(key, () =>
+      client.send(
         new GetObjectCommand({
-          Bucket: this.#settings.bucket,
-          Key: this.#keyOf(key),
+          Bucket: this.#bucket.name,
+          Key: this.#bucket.keyOf(key),
           IfMatch: etag,
           Range: wholeOrEmpty ? undefined : `bytes=${range.start}-${range.end - 1}`,
         }),
@@ -93,9 +103,9 @@ export class S3Store implements Store {
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     try {
-      const answer = await this.#explained(key, () =>
+      const answer = await this.#bucket.explained(key, () =>
         this.#client.send(
-          new HeadObjectCommand({ Bucket: this.#settings.bucket, Key: this.#keyOf(key) }),
+          new HeadObjectCommand({ Bucket: this.#bucket.name, Key: this.#bucket.keyOf(key) }),
           within(signal),
         ),
       );
@@ -107,11 +117,11 @@ export class S3Store implements Store {
   }
 
   async put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
-    await this.#explained(key, () =>
+    await this.#bucket.explained(key, () =>
       this.#client.send(
         new PutObjectCommand({
-          Bucket: this.#settings.bucket,
-          Key: this.#keyOf(key),
+          Bucket: this.#bucket.name,
+          Key: this.#bucket.keyOf(key),
           Body: bytes,
           ContentLength: bytes.length,
         }),
@@ -128,8 +138,8 @@ export class S3Store implements Store {
     const upload = new Upload({
       client: abortingWith(this.#client, signal),
       params: {
-        Bucket: this.#settings.bucket,
-        Key: this.#keyOf(key),
+        Bucket: this.#bucket.name,
+        Key: this.#bucket.keyOf(key),
         Body: Readable.from(chunks, { highWaterMark: 1 }),
       },
       queueSize: PARTS_IN_FLIGHT,
@@ -137,15 +147,20 @@ export class S3Store implements Store {
       leavePartsOnError: false,
     });
     try {
-      await this.#explained(key, () => upload.done());
+      await this.#bucket.explained(key, () => upload.done());
     } catch (error) {
       signal?.throwIfAborted();
       if (!(await this.#wasCompleted(error, key, size))) throw error;
     }
   }
 
+  abandonUploads(before: number, signal?: AbortSignal): Promise<number> {
+    return this.multiparts.abandon(before, signal);
+  }
+
   close(): void {
     this.#client.destroy();
+    this.#unpooled?.destroy();
   }
 
   /** A completion whose answer was lost is answered NoSuchUpload when it is sent again, though the object is there. */
@@ -164,7 +179,7 @@ export class S3Store implements Store {
   ): AsyncGenerator<Buffer> {
     const stop = (): void => void body.destroy(asError(signal?.reason));
     const stalled = (): void => void body.destroy(this.#stalled(key));
-    const timer = countdown(this.#settings.idleTimeout, stalled);
+    const timer = countdown(this.#idleTimeout, stalled);
     signal?.addEventListener('abort', stop, { once: true });
     let received = 0;
     try {
@@ -177,7 +192,7 @@ export class S3Store implements Store {
       }
     } catch (error) {
       signal?.throwIfAborted();
-      throw explainS3Error(error, this.#context(key));
+      throw this.#bucket.explain(key, error);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
@@ -186,39 +201,8 @@ export class S3Store implements Store {
     if (received !== length) throw this.#wrongLength(key, length, received);
   }
 
-  async #explained<T>(key: string | undefined, request: () => Promise<T>): Promise<T> {
-    try {
-      return await request();
-    } catch (error) {
-      throw explainS3Error(error, this.#context(key));
-    }
-  }
-
-  #context(key: string | undefined): RequestContext {
-    const { bucket, endpoint, region } = this.#settings;
-    return { url: this.url, bucket, endpoint, region, ...(key === undefined ? {} : { key }) };
-  }
-
-  #keyOf(key: string): string {
-    return this.#settings.prefix === '' ? key : `${this.#settings.prefix}/${key}`;
-  }
-
-  #relative(key: string): string {
-    return this.#settings.prefix === '' ? key : key.slice(this.#settings.prefix.length + 1);
-  }
-
-  #repeatedToken(): ModelCacheError {
-    return new ModelCacheError(
-      'store-failed',
-      `${this.url} gave the same continuation token twice: its listing has no end`,
-    );
-  }
-
   #stalled(key: string): ModelCacheError {
-    return new ModelCacheError(
-      'store-stalled',
-      `no byte of ${key} came for ${this.#settings.idleTimeout / 1000} s`,
-    );
+    return new ModelCacheError('store-stalled', `no byte of ${key} came for ${this.#idleTimeout / 1000} s`);
   }
 
   #wrongLength(key: string, wanted: number, found: number): ModelCacheError {

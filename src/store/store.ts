@@ -24,7 +24,57 @@ export interface Store {
    * nothing appears under the key and what was sent is taken back.
    */
   putLarge(key: string, chunks: AsyncIterable<Buffer>, options: PutLargeOptions): Promise<void>;
+  /** Uploads that any number of pods can send parts to; undefined where an object is written in one go. */
+  readonly multiparts: Multiparts | undefined;
+  /** Takes back what uploads that nobody has added to since `before` (ms since 1970) have left. Returns how many. */
+  abandonUploads(before: number, signal?: AbortSignal): Promise<number>;
   close(): void;
+}
+
+/**
+ * Uploads in progress, which live in the bucket and outlive who began them. Errors are those of `Store`, and
+ * `object-upload-gone` when an upload was completed or aborted, `object-part-invalid` when it cannot be completed from
+ * these parts, `object-digest-differs` when a part did not arrive as it was sent.
+ */
+export interface Multiparts {
+  /** Those of exactly this key: MinIO lists none by prefix. */
+  list(key: string, signal?: AbortSignal): Promise<readonly OpenUpload[]>;
+  create(key: string, signal?: AbortSignal): Promise<OpenUpload>;
+  parts(upload: OpenUpload, signal?: AbortSignal): Promise<readonly SentPart[]>;
+  /** Returns the part's ETag. What was under this number is replaced. */
+  putPart(upload: OpenUpload, part: PartToSend, signal?: AbortSignal): Promise<string>;
+  /** The object is made of exactly these parts, in the order of their numbers. */
+  complete(upload: OpenUpload, parts: readonly SentPart[], signal?: AbortSignal): Promise<void>;
+  /** Nothing happens to one that is gone. */
+  abort(upload: OpenUpload, signal?: AbortSignal): Promise<void>;
+}
+
+export interface OpenUpload {
+  readonly key: string;
+  readonly id: string;
+  /** By the store's clock, in ms since 1970. */
+  readonly initiated: number;
+}
+
+export interface SentPart {
+  /** From 1. */
+  readonly number: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Without quotes. The MD5 of the part on most providers, in hex. */
+  readonly etag: string;
+  /** By the store's clock, in ms since 1970. */
+  readonly modified: number;
+}
+
+export interface PartToSend {
+  readonly number: number;
+  /** Bytes. */
+  readonly size: number;
+  /** MD5 in hex: the store refuses anything else. */
+  readonly md5: string;
+  /** In pieces, which are sent as they come. */
+  readonly chunks: AsyncIterable<Buffer>;
 }
 
 export interface StoredObject {
@@ -40,6 +90,8 @@ export interface GetOptions {
   /** The object must still have this ETag; `object-changed` otherwise. */
   readonly etag?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** On a connection of its own: what arrived wrong may have been the way's fault. */
+  readonly onNewConnection?: boolean;
 }
 
 export interface ObjectBody {

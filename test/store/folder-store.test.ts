@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  lutimes,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -115,6 +126,65 @@ test('a planted link is no object', async () => {
   await store.put('k', Buffer.from('x'));
   await symlink('/etc', join(root, 'planted'));
   assert.deepEqual(await listed(store, ''), ['k']);
+});
+
+test('only files of its own that nobody has written to for long are abandoned', async () => {
+  const { root, store } = await freshStore();
+  const folder = join(root, '.model-cache', 'tmp');
+  await store.put('old object', Buffer.from('x'));
+  await mkdir(join(folder, 'a-folder'), { recursive: true });
+  await writeFile(join(root, '.model-cache', 'beside'), 'x');
+  await writeFile(join(root, '..', 'outside'), 'x');
+  await symlink(join(root, '..', 'outside'), join(folder, 'a-link'));
+  for (const name of ['old', 'older', 'young']) await writeFile(join(folder, name), 'half');
+  const before = Date.now() - 3_600_000;
+  for (const path of [
+    'old object',
+    '.model-cache/beside',
+    '../outside',
+    ...['old', 'older', 'a-folder'].map((name) => `.model-cache/tmp/${name}`),
+  ])
+    await utimes(join(root, path), (before - 1) / 1000, (before - 1) / 1000);
+  await lutimes(join(folder, 'a-link'), 0, 0);
+  assert.equal(await store.abandonUploads(before), 2);
+  assert.deepEqual((await unfinishedIn(root)).toSorted(), ['a-folder', 'a-link', 'young']);
+  assert.equal(await store.abandonUploads(before), 0);
+  assert.deepEqual(await listed(store, 'old'), ['old object']);
+  assert.equal(await readFile(join(root, '..', 'outside'), 'utf8'), 'x');
+  assert.equal(await readFile(join(root, '.model-cache', 'beside'), 'utf8'), 'x');
+});
+
+test('nothing is abandoned where nothing was begun, nor where a planted link leads', async () => {
+  const { root, store } = await freshStore();
+  assert.equal(await store.abandonUploads(Date.now()), 0);
+  const elsewhere = join(root, '..', 'elsewhere');
+  await mkdir(elsewhere);
+  await writeFile(join(elsewhere, 'precious'), 'x');
+  await mkdir(join(root, '.model-cache'), { recursive: true });
+  await symlink(elsewhere, join(root, '.model-cache', 'tmp'));
+  assert.equal(await store.abandonUploads(Date.now() + 60_000), 0);
+  assert.deepEqual(await readdir(elsewhere), ['precious']);
+});
+
+test('a root that is reached by a link is as good as any', async () => {
+  const { root, store } = await freshStore();
+  await store.put('k', Buffer.from('x'));
+  await writeFile(join(root, '.model-cache', 'tmp', 'left'), 'half');
+  await symlink(root, `${root}-link`);
+  assert.equal(await new FolderStore(`${root}-link`).abandonUploads(Date.now() + 60_000), 1);
+});
+
+test('with a signal that has aborted already, nothing is abandoned', async () => {
+  const { root, store } = await freshStore();
+  await store.put('k', Buffer.from('x'));
+  await writeFile(join(root, '.model-cache', 'tmp', 'left'), 'half');
+  const why = new Error('stopped');
+  await assert.rejects(store.abandonUploads(Date.now() + 60_000, AbortSignal.abort(why)), why);
+  assert.deepEqual(await unfinishedIn(root), ['left']);
+});
+
+test('an object in a folder is written in one go', async () => {
+  assert.equal((await freshStore()).store.multiparts, undefined);
 });
 
 async function freshStore(): Promise<{ readonly root: string; readonly store: FolderStore }> {

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { explain, ModelCacheError } from '../../src/errors.ts';
 import { drain, listed, soon } from './bodies.ts';
+import { until } from './multiparts-conformance.ts';
 import { answerError, answerPage, withServer, type Script } from './scripted-s3.ts';
 import { withS3Store } from './s3-settings.ts';
 
@@ -124,6 +125,32 @@ test('a server that answers with a neighbouring range is refused', async () => {
   });
 });
 
+test('a get on a new connection does not take one of the pool, and leaves none there', async () => {
+  const script: Script = (_, response) => startBody(response, 3, 'abc', true);
+  await withServer(script, async ({ endpoint, connections }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      const content = async (onNewConnection: boolean): Promise<string> =>
+        String(await soon(drain(await store.get('k', { onNewConnection }))));
+      for (let round = 0; round < 3; round += 1) assert.equal(await content(false), 'abc');
+      assert.equal(connections.size, 1);
+      for (let round = 0; round < 3; round += 1) assert.equal(await content(true), 'abc');
+      assert.equal(connections.size, 4);
+      assert.equal(await content(false), 'abc');
+      assert.equal(connections.size, 4);
+    });
+  });
+});
+
+test('to close a store closes the connections outside of the pool too', async () => {
+  const script: Script = (_, response) => startBody(response, 100, 'only the beginning');
+  await withServer(script, async ({ endpoint, connections }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      await store.get('k', { onNewConnection: true });
+    });
+    await soon(until(() => [...connections].every(({ destroyed }) => destroyed)));
+  });
+});
+
 for (const [status, name, code] of [
   [503, 'SlowDown', 'store-throttled'],
   [500, 'InternalError', 'store-failed'],
@@ -171,7 +198,8 @@ for (const [title, type, page] of [
 }
 
 /** The headers and the first bytes of a body that has `length` of them. */
-function startBody(response: ServerResponse, length: number, beginning: string): void {
+function startBody(response: ServerResponse, length: number, beginning: string, isAll = false): void {
   response.writeHead(200, { etag: '"e"', 'content-length': length });
   response.write(beginning);
+  if (isAll) response.end();
 }

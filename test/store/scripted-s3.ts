@@ -12,18 +12,25 @@ export interface Seen {
 export interface ScriptedServer {
   readonly endpoint: string;
   readonly seen: readonly Seen[];
+  /** Every connection there was, open or not. */
+  readonly connections: ReadonlySet<Socket>;
 }
 
 export type Script = (request: Seen, response: ServerResponse, count: number) => void;
+
+/** Sees a request when its headers are here; true: it is answered, or never will be. Its body is not read then. */
+export type EarlyScript = (incoming: IncomingMessage, response: ServerResponse) => boolean;
 
 /** Lends an HTTP server on this machine that answers as `script` says, and remembers what it was asked. */
 export async function withServer<T>(
   script: Script,
   work: (server: ScriptedServer) => Promise<T>,
+  early: EarlyScript = () => false,
 ): Promise<T> {
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((incoming, response) => {
+    if (early(incoming, response)) return;
     const parts: Buffer[] = [];
     incoming.on('data', (part: Buffer) => parts.push(part));
     incoming.on('end', () => {
@@ -36,7 +43,7 @@ export async function withServer<T>(
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   try {
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    return await work({ endpoint, seen });
+    return await work({ endpoint, seen, connections: sockets });
   } finally {
     for (const socket of sockets) socket.destroy();
     await new Promise((done) => server.close(done));
@@ -58,6 +65,11 @@ export function forwardTo(endpoint: string): Script {
 export function answerError(response: ServerResponse, status: number, code: string, more = ''): void {
   response.writeHead(status, { 'content-type': 'application/xml' });
   response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>said so</Message>${more}</Error>`);
+}
+
+export function answerXml(response: ServerResponse, xml: string): void {
+  response.writeHead(200, { 'content-type': 'application/xml' });
+  response.end(`<?xml version="1.0" encoding="UTF-8"?>\n${xml}`);
 }
 
 /** A page of a listing that holds one object, and says where it goes on. */

@@ -31,6 +31,8 @@ export function storeThat(
     list: never,
     put: never,
     putLarge: never,
+    multiparts: undefined,
+    abandonUploads: never,
     close: never,
   };
 }
