@@ -20,101 +20,115 @@ const StateSchema = v.object({
   reused: v.optional(v.array(v.string()), []),
   /** Tree → ref → content, as this dir and the bucket last agreed on it. */
   agreedRefs: v.record(v.string(), v.record(v.string(), v.string())),
+  /** Key → ETag of an object that was read wrong on two connections. */
+  corruptObjects: v.optional(v.record(v.string(), v.string()), {}),
 });
+
+type StateFile = v.InferOutput<typeof StateSchema>;
 
 /**
  * What was proved of the files in a dir, so that nothing is hashed twice: valid while a file keeps its identity.
  * A state file that others could have written is not believed.
  */
 export class State {
-  readonly #proved: Map<string, { readonly identity: string; readonly digests: Digests }>;
-  readonly #agreedRefs: Map<TreeName, ReadonlyMap<string, string>>;
-  readonly #reused: Set<string>;
-  #changed = false;
+  readonly #file: StateFile;
+  /** Done again, at saving, on what other runs have saved meanwhile. */
+  readonly #changes: ((file: StateFile) => void)[] = [];
 
-  private constructor(
-    proved: Map<string, { identity: string; digests: Digests }>,
-    agreedRefs: Map<TreeName, ReadonlyMap<string, string>>,
-    reused: Set<string>,
-  ) {
-    this.#proved = proved;
-    this.#agreedRefs = agreedRefs;
-    this.#reused = reused;
+  private constructor(file: StateFile) {
+    this.#file = file;
   }
 
   static empty(): State {
-    return new State(new Map(), new Map(), new Set());
+    return new State({ version: 1, proved: {}, reused: [], agreedRefs: {}, corruptObjects: {} });
   }
 
   /** Never throws: without a state that can be believed, files are hashed again. */
   static load(dir: string): State {
     try {
       const result = v.safeParse(StateSchema, JSON.parse(readOwnFile(layout.state(dir))));
-      if (!result.success) return State.empty();
-      const proved = Object.entries(result.output.proved).map(
-        ([path, [identity, sha256, gitSha1]]) =>
-          [path, { identity, digests: { ...(sha256 && { sha256 }), ...(gitSha1 && { gitSha1 }) } }] as const,
-      );
-      const agreed = Object.entries(result.output.agreedRefs).map(
-        ([tree, refs]) => [tree, new Map(Object.entries(refs))] as const,
-      );
-      return new State(new Map(proved), new Map(agreed), new Set(result.output.reused));
+      return result.success ? new State(result.output) : State.empty();
     } catch {
       return State.empty();
     }
   }
 
   digestsOf(path: string, identity: string): Digests | undefined {
-    const known = this.#proved.get(path);
-    return known?.identity === identity ? known.digests : undefined;
+    const [known, sha256, gitSha1] = own(this.#file.proved, path) ?? [];
+    return known === identity ? { ...(sha256 && { sha256 }), ...(gitSha1 && { gitSha1 }) } : undefined;
   }
 
   remember(path: string, identity: string, digests: Digests): void {
-    const before = this.digestsOf(path, identity);
-    this.#proved.set(path, { identity, digests: { ...before, ...digests } });
-    this.#changed = true;
+    const { sha256 = null, gitSha1 = null } = { ...this.digestsOf(path, identity), ...digests };
+    this.#change(({ proved }) => {
+      proved[path] = [identity, sha256, gitSha1];
+    });
   }
 
   agreedRefs(tree: TreeName): ReadonlyMap<string, string> {
-    return this.#agreedRefs.get(tree) ?? new Map();
+    return new Map(Object.entries(own(this.#file.agreedRefs, tree) ?? {}));
   }
 
   agreeOnRef(tree: TreeName, path: string, content: string): void {
-    this.#agreedRefs.set(tree, new Map([...this.agreedRefs(tree), [path, content]]));
-    this.#changed = true;
+    if (this.agreedRefs(tree).get(path) === content) return;
+    this.#change(({ agreedRefs }) => {
+      agreedRefs[tree] = { ...own(agreedRefs, tree), [path]: content };
+    });
   }
 
   /** Caches that blobs of this dir lead to, whatever the variables say today. */
   get reused(): readonly string[] {
-    return [...this.#reused];
+    return [...this.#file.reused];
   }
 
   rememberReused(caches: readonly string[]): void {
-    for (const cache of caches) {
-      this.#changed ||= !this.#reused.has(cache);
-      this.#reused.add(cache);
-    }
+    const fresh = caches.filter((cache) => !this.#file.reused.includes(cache));
+    if (fresh.length === 0) return;
+    this.#change((file) => {
+      file.reused = [...new Set([...file.reused, ...fresh])];
+    });
   }
 
-  /** Written beside and renamed, for this user alone. Nothing to say writes nothing. */
-  save(dir: string): void {
-    if (!this.#changed) return;
-    const value: v.InferInput<typeof StateSchema> = {
-      version: 1,
-      proved: Object.fromEntries(
-        Array.from(this.#proved, ([path, { identity, digests }]) => [
-          path,
-          [identity, digests.sha256 ?? null, digests.gitSha1 ?? null],
-        ]),
-      ),
-      reused: [...this.#reused],
-      agreedRefs: Object.fromEntries(
-        Array.from(this.#agreedRefs, ([tree, refs]) => [tree, Object.fromEntries(refs)]),
-      ),
-    };
-    replaceFile(layout.state(dir), JSON.stringify(value), { mode: 0o600 });
-    this.#changed = false;
+  /** Objects that were read wrong on two connections: key → the ETag they had. */
+  get corruptObjects(): ReadonlyMap<string, string> {
+    return new Map(Object.entries(this.#file.corruptObjects));
   }
+
+  rememberCorrupt(key: string, etag: string): void {
+    this.#change(({ corruptObjects }) => {
+      corruptObjects[key] = etag;
+    });
+  }
+
+  /** It was replaced, by this run or another. */
+  forgetCorrupt(key: string): void {
+    if (own(this.#file.corruptObjects, key) === undefined) return;
+    this.#change(({ corruptObjects }) => {
+      delete corruptObjects[key];
+    });
+  }
+
+  /**
+   * Written beside and renamed, for this user alone; nothing to say writes nothing. What runs beside this one have
+   * saved since is kept.
+   */
+  save(dir: string): void {
+    if (this.#changes.length === 0) return;
+    const latest = State.load(dir).#file;
+    for (const change of this.#changes) change(latest);
+    replaceFile(layout.state(dir), JSON.stringify(latest), { mode: 0o600 });
+    this.#changes.length = 0;
+  }
+
+  #change(change: (file: StateFile) => void): void {
+    change(this.#file);
+    this.#changes.push(change);
+  }
+}
+
+/** Paths and keys may be called `constructor`. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function readOwnFile(path: string): string {

@@ -101,3 +101,39 @@ function dirWithState(): CacheDir {
   state.save(dir.path);
   return dir;
 }
+
+test('what two runs save beside each other is all kept', () => {
+  const dir = dirWithState();
+  const [one, other] = [State.load(dir.path), State.load(dir.path)];
+  one.remember('hub/one', 'id', DIGESTS);
+  one.agreeOnRef('hub/a', 'refs/pr/1', COMMIT);
+  other.remember('hub/other', 'id', DIGESTS);
+  other.rememberReused(['/cache']);
+  one.save(dir.path);
+  other.save(dir.path);
+  const loaded = State.load(dir.path);
+  assert.deepEqual(loaded.digestsOf('hub/one', 'id'), DIGESTS);
+  assert.deepEqual(loaded.digestsOf('hub/other', 'id'), DIGESTS);
+  assert.deepEqual([...loaded.agreedRefs('hub/a').keys()].toSorted(), ['refs/main', 'refs/pr/1']);
+  assert.deepEqual(loaded.reused, ['/cache']);
+});
+
+test('a wrong object is remembered until it was replaced, also by another run', () => {
+  const dir = dirWithState();
+  const finder = State.load(dir.path);
+  finder.rememberCorrupt('hub/a/blobs/x', '"etag"');
+  finder.save(dir.path);
+  const healer = State.load(dir.path);
+  assert.deepEqual([...healer.corruptObjects], [['hub/a/blobs/x', '"etag"']]);
+  healer.forgetCorrupt('hub/a/blobs/x');
+  healer.save(dir.path);
+  assert.equal(State.load(dir.path).corruptObjects.size, 0);
+});
+
+test('a file called as every object’s own parts is not taken for one', () => {
+  const state = State.empty();
+  for (const name of ['constructor', 'toString']) {
+    assert.equal(state.digestsOf(name, 'id'), undefined);
+    assert.equal(state.agreedRefs(name).size, 0);
+  }
+});
