@@ -25,6 +25,12 @@ export function isBlob(tree: TreeName, path: string): boolean {
   return isRepoTree(tree) && roleOf(tree, path)?.role === 'blob';
 }
 
+/** Whether `objectKey` can have given a key: other programs may keep other things under the same prefix. */
+export function isObjectKey(key: string): boolean {
+  const at = key.lastIndexOf('/blobs/');
+  return key.startsWith(DATA_PREFIX) || (at > 0 && isBlob(key.slice(0, at), key.slice(at + 1)));
+}
+
 /** Every object of the bucket: key → bytes. */
 export type Listing = ReadonlyMap<string, number>;
 

@@ -139,7 +139,7 @@ function explanationFor(
       return {
         code: 'store-denied',
         message: `${said} for ${key ?? `the listing of ${url}`}`,
-        hint: 'give the key the rights s3:ListBucket, s3:GetObject and, to upload, s3:PutObject and s3:AbortMultipartUpload',
+        hint: 'give the key the rights s3:ListBucket, s3:GetObject and, to upload, s3:PutObject, s3:AbortMultipartUpload, s3:ListMultipartUploadParts and s3:ListBucketMultipartUploads',
       };
     case 'CredentialsProviderError':
     case 'NoCredentials':

@@ -6,6 +6,7 @@ import {
   ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { isObjectKey } from '../model/bucket.ts';
 import { ModelCacheError, type ErrorCode } from '../errors.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { within } from './s3-client.ts';
@@ -115,7 +116,7 @@ export class S3Multiparts implements Multiparts {
     let count = 0;
     try {
       for await (const upload of this.#uploads('', signal)) {
-        if (!(await this.#isLeft(upload, before, signal))) continue;
+        if (!isObjectKey(upload.key) || !(await this.#isLeft(upload, before, signal))) continue;
         await this.abort(upload, signal);
         count += 1;
       }

@@ -8,7 +8,7 @@ import { withS3Store } from './s3-settings.ts';
 const UPLOAD = { key: 'k', id: 'u1', initiated: 0 };
 const PART = { number: 1, size: 1, etag: 'e', modified: 0 };
 const DONE =
-  '<CompleteMultipartUploadResult><Key>models/k</Key><ETag>"e-1"</ETag></CompleteMultipartUploadResult>';
+  '<CompleteMultipartUploadResult><Key>${DATA_KEY}</Key><ETag>"e-1"</ETag></CompleteMultipartUploadResult>';
 const HOUR = 3_600_000;
 const NOW = Date.parse('2026-05-06T12:00:00Z');
 
@@ -140,7 +140,7 @@ test('a bad moment is over after another try', async () => {
 test('an upload began when the store says, not when this machine does', async () => {
   const date = 'Wed, 06 May 2026 12:00:00 GMT';
   const xml =
-    '<InitiateMultipartUploadResult><UploadId>u1</UploadId><Key>models/k</Key></InitiateMultipartUploadResult>';
+    '<InitiateMultipartUploadResult><UploadId>u1</UploadId><Key>${DATA_KEY}</Key></InitiateMultipartUploadResult>';
   const script: Script = (_, response) => {
     response.setHeader('date', date);
     answerXml(response, xml);
@@ -199,7 +199,7 @@ test('a marker that comes twice ends either listing with an error, not a loop', 
   const script: Script = ({ url }, response) =>
     url.includes('uploadId=')
       ? answerParts(response, [], '7')
-      : answerUploads(response, [upload('models/k', 'u1')], ['models/k', 'u1']);
+      : answerUploads(response, [upload(DATA_KEY, 'u1')], ['models/k', 'u1']);
   await withServer(script, async ({ endpoint, seen }) => {
     await withS3Store({ endpoint }, async ({ multiparts }) => {
       const endless = { code: 'store-failed', message: /token twice/ };
@@ -228,12 +228,15 @@ test('parts are listed page after page', async () => {
   });
 });
 
+/** As this program names what it uploads. */
+const DATA_KEY = 'models/.model-cache/v1/data/k';
+
 for (const [prefix, listed, others] of [
-  ['models', 'models/', ['models2/old', 'model', 'models']],
-  ['', '', []],
+  ['models', 'models/', ['models2/.model-cache/v1/data/old', 'model', 'models', 'models/film.mkv']],
+  ['', '', ['film.mkv', 'blobs/x', `hub/models--a--b/blobs/no-digest`]],
 ] as const) {
   test(`with the prefix '${prefix}', only uploads that nobody adds to are abandoned`, async () => {
-    const own = (key: string): string => (prefix === '' ? key : `${prefix}/${key}`);
+    const own = (key: string): string => `${listed}.model-cache/v1/data/${key}`;
     const before = NOW;
     const began = (key: string, initiated: number): string => upload(own(key), `id-${key}`, initiated);
     const pages = [
@@ -279,7 +282,7 @@ test('how many were abandoned is told', async () => {
     if (queryOf(url).has('uploadId')) return answerParts(response, []);
     return answerUploads(
       response,
-      ['u1', 'u2', 'u3'].map((id) => upload('models/k', id)),
+      ['u1', 'u2', 'u3'].map((id) => upload(DATA_KEY, id)),
     );
   };
   await withServer(script, async ({ endpoint }) => {
@@ -297,7 +300,7 @@ for (const denied of ['the listing', 'the parts', 'to abort'] as const) {
       const what = method === 'DELETE' ? 'to abort' : isParts ? 'the parts' : 'the listing';
       if (what === denied) return answerError(response, 403, 'AccessDenied');
       if (isParts) return answerParts(response, []);
-      return answerUploads(response, [upload('models/k', 'u1')]);
+      return answerUploads(response, [upload(DATA_KEY, 'u1')]);
     };
     await withServer(script, async ({ endpoint }) => {
       await withS3Store({ endpoint }, async (store) => {
@@ -313,8 +316,8 @@ test('an upload or a part without a time is not taken for old', async () => {
     if (queryOf(url).has('uploadId'))
       return answerParts(response, ['<Part><PartNumber>1</PartNumber><Size>1</Size></Part>']);
     return answerUploads(response, [
-      '<Upload><Key>models/k</Key><UploadId>u1</UploadId></Upload>',
-      upload('models/k', 'u2'),
+      `<Upload><Key>${DATA_KEY}</Key><UploadId>u1</UploadId></Upload>`,
+      upload(DATA_KEY, 'u2'),
     ]);
   };
   await withServer(script, async ({ endpoint }) => {
