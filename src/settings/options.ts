@@ -113,6 +113,31 @@ export const OPTIONS = {
     help: 'an incomplete restore, an empty bucket or a --model that matches nothing stops the start',
     commands: ['init'],
   },
+  writeBack: {
+    flags: '--write-back <mode>',
+    help: 'what the server downloads goes into the bucket: auto in the background, wait with this program staying in front, off (default: auto)',
+    commands: ['init'],
+  },
+  writeBackIdle: {
+    flags: '--write-back-idle <duration>',
+    help: 'the background process ends when nothing new came for so long (default: 15m; 0: never)',
+    commands: ['init'],
+  },
+  grace: {
+    flags: '--grace <duration>',
+    help: 'how long a stopped upload may take to end, so that a later one can go on from there (default: 8s)',
+    commands: ['init', 'upload'],
+  },
+  bwlimit: {
+    flags: '--bwlimit <MB/s>',
+    help: 'upload no faster than this (default: no limit)',
+    commands: ['init', 'upload'],
+  },
+  abandonAfter: {
+    flags: '--abandon-after <duration>',
+    help: 'take back uploads that nobody has added to for so long (default: 24h; 0: never)',
+    commands: ['init', 'upload'],
+  },
   setup: {
     flags: '--setup <command>',
     help: 'run this in a shell before the restore; repeatable (variable: a line each)',

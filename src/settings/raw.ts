@@ -8,6 +8,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What the command line gave: commander's values by option key. */
 export type Flags = Readonly<Partial<Record<OptionKey, string | boolean | readonly string[]>>>;
 
+/** The command line that gives these flags. */
+export function argsOf(flags: Flags): readonly string[] {
+  return Object.entries(flags).flatMap(([key, value]) => {
+    const [flag = ''] = optionSpec(key as OptionKey).flags.split(' ');
+    if (typeof value === 'boolean') return value ? [flag] : [];
+    return [value].flat().map((text) => `${flag}=${text}`);
+  });
+}
+
 /**
  * Looks values up in their order: flag, variable, older variables, default. A bad flag throws `setting-invalid`; a
  * bad value in a variable is a problem to tell and the default to use, so that it never stops a server.

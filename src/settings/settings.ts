@@ -30,6 +30,13 @@ export interface Settings {
   readonly minSpeed: number;
   readonly timeout: number | undefined;
   readonly strict: boolean;
+  readonly writeBack: 'auto' | 'off' | 'wait';
+  readonly writeBackIdle: number;
+  /** For an upload that was stopped. */
+  readonly grace: number;
+  /** Bytes a second; undefined: as fast as it goes. */
+  readonly bwlimit: number | undefined;
+  readonly abandonAfter: number;
   readonly setup: readonly string[];
   readonly setupTimeout: number;
   readonly owner: Owner | undefined;
@@ -48,6 +55,9 @@ const DEFAULT_DIRS = ['/tmp/models', '/runpod-volume/models'];
 const DEFAULT_STALL = 30_000;
 const DEFAULT_MIN_SPEED = 5e6;
 const DEFAULT_SETUP_TIMEOUT = 15 * 60_000;
+const DEFAULT_WRITE_BACK_IDLE = 15 * 60_000;
+const DEFAULT_GRACE = 8000;
+const DEFAULT_ABANDON_AFTER = 24 * 3_600_000;
 
 /** Where a server is to be started, only flags can be wrong enough to stop. Throws `setting-invalid`. */
 export function resolveSettings(flags: Flags, env: Environment, startsServer: boolean): Settings {
@@ -74,6 +84,11 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
     minSpeed: raw.value('minSpeed', parseSpeed) ?? DEFAULT_MIN_SPEED,
     timeout: raw.value('timeout', parseDuration) || undefined,
     strict: raw.flag('strict'),
+    writeBack: raw.value('writeBack', oneOf('auto', 'off', 'wait')) ?? 'auto',
+    writeBackIdle: raw.value('writeBackIdle', parseDuration) ?? DEFAULT_WRITE_BACK_IDLE,
+    grace: raw.value('grace', parseDuration) ?? DEFAULT_GRACE,
+    bwlimit: raw.value('bwlimit', parseSpeed) || undefined,
+    abandonAfter: raw.value('abandonAfter', parseDuration) ?? DEFAULT_ABANDON_AFTER,
     setup: raw.list('setup', (command) => command),
     setupTimeout: raw.value('setupTimeout', parseDuration) ?? DEFAULT_SETUP_TIMEOUT,
     owner: raw.value('owner', parseOwner),
