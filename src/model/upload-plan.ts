@@ -9,7 +9,9 @@ import { linkTarget, resolveLink } from './paths.ts';
 export interface UploadItem extends LocalContent {
   readonly key: string;
   readonly wanted: Digests;
-  readonly reason: 'missing' | 'size-differs';
+  readonly reason: 'missing' | 'size-differs' | 'corrupt';
+  /** The ETag of the object that is wrong, and is there with the right size. */
+  readonly replaces?: string;
 }
 
 /** A file that is not what its name says: it is not sent, and no manifest will name it. */
@@ -37,7 +39,12 @@ export function filesToProveForUpload(inventory: Inventory, listing: Listing): r
   );
 }
 
-export function planUpload(inventory: Inventory, listing: Listing): UploadPlan {
+/** `wrongObjects` are there, with these ETags, and do not hold what they should; `listing` is without them. */
+export function planUpload(
+  inventory: Inventory,
+  listing: Listing,
+  wrongObjects: ReadonlyMap<string, string> = new Map(),
+): UploadPlan {
   const send: UploadItem[] = [];
   const present: LocalContent[] = [];
   const corrupt: CorruptFile[] = [];
@@ -57,11 +64,20 @@ export function planUpload(inventory: Inventory, listing: Listing): UploadPlan {
       const isHeldThere = isHeld(listing, key, file.size);
       if (isHeldThere && file.digests?.sha256 === undefined) unproved.push(content);
       else if (isHeldThere || keys.has(key)) present.push(content);
-      else send.push({ ...content, key, wanted, reason: isThere(listing, key) ? 'size-differs' : 'missing' });
+      else send.push({ ...content, key, wanted, ...whyToSend(key, listing, wrongObjects.get(key)) });
       keys.add(key);
     }
   }
   return { send, present, corrupt, unproved };
+}
+
+function whyToSend(
+  key: string,
+  listing: Listing,
+  replaces: string | undefined,
+): Pick<UploadItem, 'reason' | 'replaces'> {
+  if (replaces !== undefined) return { reason: 'corrupt', replaces };
+  return { reason: isThere(listing, key) ? 'size-differs' : 'missing' };
 }
 
 /** What the bucket is known to hold of one local tree, each file proved and seen there with its size. */

@@ -21,9 +21,17 @@ export interface VerifiedFile {
   readonly digests: Digests;
 }
 
-/** Of one attempt at one file. */
-interface Received {
-  bytes: number;
+/** An object that was read whole twice, on different connections, and was wrong both times. */
+export interface CorruptObject {
+  readonly key: string;
+  readonly etag: string;
+}
+
+/** One attempt at one file. */
+interface Attempt {
+  received: number;
+  etag: string | undefined;
+  readonly onNewConnection: boolean;
 }
 
 /** Fetches files from a store, in ranges, several at once; what it returns is proved. */
@@ -31,12 +39,19 @@ export class Downloader {
   readonly #store: Store;
   readonly #progress: Progress;
   readonly #signal: AbortSignal;
+  readonly #onCorrupt: (object: CorruptObject) => void;
   readonly #requests: LimitFunction = pLimit(REQUESTS_AT_ONCE);
 
-  constructor(store: Store, progress: Progress, signal: AbortSignal) {
+  constructor(
+    store: Store,
+    progress: Progress,
+    signal: AbortSignal,
+    onCorrupt: (object: CorruptObject) => void,
+  ) {
     this.#store = store;
     this.#progress = progress;
     this.#signal = signal;
+    this.#onCorrupt = onCorrupt;
   }
 
   /**
@@ -44,30 +59,36 @@ export class Downloader {
    * from the start, on other connections; then it is `object-digest-differs`, `object-changed` or `object-size-differs`.
    */
   async download(wanted: CatalogFile, staging: Staging): Promise<VerifiedFile> {
+    const wrong: (string | undefined)[] = [];
+    let onNewConnection = false;
     return withRetries(2, isWorthAnotherStart, this.#signal, async () => {
-      const received = { bytes: 0 };
+      const attempt: Attempt = { received: 0, etag: undefined, onNewConnection };
+      onNewConnection = true;
       try {
-        await this.#fill(wanted, staging.file, received);
+        await this.#fill(wanted, staging.file, attempt);
         return await this.#verify(wanted, staging.file);
       } catch (error) {
-        this.#progress.takeBack(received.bytes);
+        this.#progress.takeBack(attempt.received);
+        if (toModelCacheError(error).code === 'object-digest-differs') wrong.push(attempt.etag);
+        const [first, second] = wrong;
+        if (first !== undefined && first === second) this.#onCorrupt({ key: wanted.key, etag: first });
         throw error;
       }
     });
   }
 
   /** Every range must be of the object that the first one came from. */
-  async #fill(wanted: CatalogFile, file: FileHandle, received: Received): Promise<void> {
+  async #fill(wanted: CatalogFile, file: FileHandle, attempt: Attempt): Promise<void> {
     const [first, ...others] = rangesOf(wanted.size, RANGE_BYTES);
     if (first === undefined) return;
     const etag = Promise.withResolvers<string>();
     etag.promise.catch(() => undefined);
     const fetchFirst = this.#requests(() =>
-      this.#fetchRange(wanted, first, file, received, undefined, etag.resolve),
+      this.#fetchRange(wanted, first, file, attempt, undefined, etag.resolve),
     );
     fetchFirst.catch(etag.reject);
     const fetchOthers = others.map((range) =>
-      this.#requests(async () => this.#fetchRange(wanted, range, file, received, await etag.promise)),
+      this.#requests(async () => this.#fetchRange(wanted, range, file, attempt, await etag.promise)),
     );
     const results = await Promise.allSettled([fetchFirst, ...fetchOthers]);
     const failed = results.find((result) => result.status === 'rejected');
@@ -79,7 +100,7 @@ export class Downloader {
     { key, size }: CatalogFile,
     range: ByteRange,
     file: FileHandle,
-    received: Received,
+    attempt: Attempt,
     etag: string | undefined,
     onEtag: (etag: string) => void = () => undefined,
   ): Promise<void> {
@@ -92,17 +113,19 @@ export class Downloader {
           ...(rest && { range: rest }),
           etag: pinned,
           signal: this.#signal,
+          onNewConnection: attempt.onNewConnection,
         });
         if (body.objectSize !== size) {
           await body.discard();
           throw otherSize(key, size, body.objectSize);
         }
         pinned = body.etag;
+        attempt.etag = body.etag;
         onEtag(body.etag);
         for await (const chunk of body.chunks) {
           await file.write(chunk, 0, chunk.length, position);
           position += chunk.length;
-          received.bytes += chunk.length;
+          attempt.received += chunk.length;
           this.#progress.addBytes(chunk.length);
         }
       }),

@@ -55,7 +55,9 @@ class RestoreRun {
     this.#plan = plan;
     this.#tools = tools;
     this.#signal = AbortSignal.any([tools.signal, this.#storeFailed.signal]);
-    this.#downloader = new Downloader(tools.store, tools.progress, this.#signal);
+    this.#downloader = new Downloader(tools.store, tools.progress, this.#signal, ({ key, etag }) =>
+      tools.state.rememberCorrupt(key, etag),
+    );
     this.#linksTo = Map.groupBy(plan.items.filter(isLink), ({ tree, link }) => nameOf(tree, link.to));
   }
 

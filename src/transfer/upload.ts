@@ -6,13 +6,16 @@ import { identityOf } from '../cache/digest.ts';
 import { algorithmsFor } from '../cache/prove.ts';
 import type { State } from '../cache/state.ts';
 import { isBlob } from '../model/bucket.ts';
-import { digestsAgree, firstMismatch, type Digests } from '../model/digest.ts';
+import { digestParts } from '../cache/part-digests.ts';
+import { digestsAgree, firstMismatch, type DigestAlgorithm, type Digests } from '../model/digest.ts';
 import { Digester } from '../model/digester.ts';
 import { countOf } from '../model/count.ts';
 import { partSizeFor } from '../model/parts.ts';
 import type { UploadItem } from '../model/upload-plan.ts';
 import type { Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
+import { SharedUploads } from './shared-upload.ts';
+import { Throttle } from './throttle.ts';
 
 export interface SentFile {
   readonly item: UploadItem;
@@ -32,6 +35,18 @@ export interface UploadTools {
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly onFailure: (failure: UploadFailure) => void;
+  /** Undefined: as fast as it goes. */
+  readonly bytesPerSecond: number | undefined;
+  /** Uploads in progress that nobody has added to since then (ms since 1970) are taken back, not joined. */
+  readonly abandonedBefore: number;
+  /** Large objects have to be sent alone, and why. */
+  readonly onUnshared: (why: string) => void;
+}
+
+/** What one run of sending works with. */
+interface Sender extends UploadTools {
+  readonly throttle: Throttle;
+  readonly shared: SharedUploads | undefined;
 }
 
 const BLOCK = 256 * 1024;
@@ -48,24 +63,26 @@ export async function sendFiles(
 ): Promise<readonly SentFile[]> {
   const { files, bytes } = countOf(items.map(({ file }) => file));
   tools.progress.expect(files, bytes);
+  const throttle = new Throttle(tools.bytesPerSecond);
+  const sender = { ...tools, throttle, shared: SharedUploads.of({ ...tools, throttle }) };
   const isSmall = ({ file }: UploadItem): boolean => file.size <= partSizeFor(file.size);
   const large = await sendAll(
     items.filter((item) => !isSmall(item)),
     1,
     sendLarge,
-    tools,
+    sender,
   );
-  const small = await sendAll(items.filter(isSmall), SMALL_AT_ONCE, sendSmall, tools);
+  const small = await sendAll(items.filter(isSmall), SMALL_AT_ONCE, sendSmall, sender);
   return [...large, ...small];
 }
 
-type Send = (item: UploadItem, file: FileHandle, tools: UploadTools) => Promise<Digests>;
+type Send = (item: UploadItem, file: FileHandle, tools: Sender) => Promise<Digests>;
 
 async function sendAll(
   items: readonly UploadItem[],
   atOnce: number,
   send: Send,
-  tools: UploadTools,
+  tools: Sender,
 ): Promise<readonly SentFile[]> {
   const limit = pLimit(atOnce);
   const sent: SentFile[] = [];
@@ -84,10 +101,10 @@ async function sendAll(
   return sent;
 }
 
-async function sendOrNote(item: UploadItem, send: Send, tools: UploadTools): Promise<Digests | undefined> {
+async function sendOrNote(item: UploadItem, send: Send, tools: Sender): Promise<Digests | undefined> {
   try {
-    const digests = await tools.progress.whileWaiting(() => sendProved(item, send, tools));
-    await seeInBucket(item, tools);
+    const digests = await sendProved(item, send, tools);
+    await tools.progress.whileWaiting(() => seeInBucket(item, tools));
     tools.progress.fileDone();
     return digests;
   } catch (error) {
@@ -100,7 +117,7 @@ async function sendOrNote(item: UploadItem, send: Send, tools: UploadTools): Pro
 }
 
 /** Reads a file through one descriptor, whatever happens to its name meanwhile. */
-async function sendProved(item: UploadItem, send: Send, tools: UploadTools): Promise<Digests> {
+async function sendProved(item: UploadItem, send: Send, tools: Sender): Promise<Digests> {
   const local = join(item.tree.root, item.file.path);
   const file = await open(join(tools.dir, local), 'r');
   try {
@@ -116,7 +133,7 @@ async function sendProved(item: UploadItem, send: Send, tools: UploadTools): Pro
 async function sendSmall(
   item: UploadItem,
   file: FileHandle,
-  { store, progress, signal }: UploadTools,
+  { store, progress, throttle, signal }: Sender,
 ): Promise<Digests> {
   const bytes = Buffer.alloc(item.file.size);
   const { bytesRead } = item.file.size === 0 ? { bytesRead: 0 } : await file.read(bytes, 0, bytes.length, 0);
@@ -125,15 +142,31 @@ async function sendSmall(
   const digests = digester.digests();
   refuseOtherContent(item, digests);
   await refuseChanged(item, file);
-  await store.put(item.key, bytes, signal);
+  await throttle.take(bytes.length, signal);
+  await progress.whileWaiting(() => store.put(item.key, bytes, signal));
   progress.addBytes(bytes.length);
   return digests;
 }
 
-async function sendLarge(
+/** Proved first, so that nothing wrong is ever sent to where other pods send the same object; then sent with them. */
+async function sendLarge(item: UploadItem, file: FileHandle, sender: Sender): Promise<Digests> {
+  const { shared, progress, signal } = sender;
+  if (shared === undefined) return sendAlone(item, file, sender);
+  const size = item.file.size;
+  const own = await digestParts(file, size, partSizeFor(size), algorithmsOfItem(item), signal);
+  refuseOtherContent(item, own.digests);
+  await refuseChanged(item, file);
+  const isThere = await progress.whileWaiting(() => shared.send(item, file, own));
+  if (!isThere) return sendAlone(item, file, sender);
+  await refuseChanged(item, file);
+  return own.digests;
+}
+
+/** In one go, proved while it is sent; stopped half-way, nothing of it stays. */
+async function sendAlone(
   item: UploadItem,
   file: FileHandle,
-  { store, progress, signal }: UploadTools,
+  { store, progress, throttle, signal }: Sender,
 ): Promise<Digests> {
   const size = item.file.size;
   const digester = digesterFor(item);
@@ -148,6 +181,7 @@ async function sendLarge(
       const bytes = block.subarray(0, bytesRead);
       digester.update(bytes);
       position += bytesRead;
+      await throttle.take(bytesRead, signal);
       yield bytes;
       progress.addBytes(bytesRead);
     }
@@ -156,11 +190,13 @@ async function sendLarge(
     refuseOtherContent(item, digests);
     await refuseChanged(item, file);
   }
-  await store.putLarge(item.key, chunks(), { size, partSize: partSizeFor(size), signal });
+  await progress.whileWaiting(() =>
+    store.putLarge(item.key, chunks(), { size, partSize: partSizeFor(size), signal }),
+  );
   return digests;
 }
 
-async function seeInBucket({ key, file }: UploadItem, { store, signal }: UploadTools): Promise<void> {
+async function seeInBucket({ key, file }: UploadItem, { store, signal }: Sender): Promise<void> {
   const seen = await store.head(key, signal);
   if (seen?.size === file.size) return;
   throw new ModelCacheError(
@@ -174,8 +210,12 @@ async function seeInBucket({ key, file }: UploadItem, { store, signal }: UploadT
   );
 }
 
-function digesterFor({ tree, file }: UploadItem): Digester {
-  return new Digester(algorithmsFor(tree.tree, file.path), file.size);
+function digesterFor(item: UploadItem): Digester {
+  return new Digester(algorithmsOfItem(item), item.file.size);
+}
+
+function algorithmsOfItem({ tree, file }: UploadItem): readonly DigestAlgorithm[] {
+  return algorithmsFor(tree.tree, file.path);
 }
 
 function refuseOtherContent(item: UploadItem, found: Digests): void {

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { ModelCacheError } from '../../src/errors.ts';
 import type { CatalogFile } from '../../src/model/catalog.ts';
 import type { Store } from '../../src/store/store.ts';
-import { Downloader, type VerifiedFile } from '../../src/transfer/download.ts';
+import { Downloader, type CorruptObject, type VerifiedFile } from '../../src/transfer/download.ts';
 import { Progress } from '../../src/transfer/progress.ts';
 import { CacheDir, gitSha1, sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
@@ -181,11 +181,12 @@ async function fetchInto(
   wanted: CatalogFile,
   progress: Progress,
   signal = new AbortController().signal,
+  onCorrupt: (object: CorruptObject) => void = () => undefined,
 ): Promise<VerifiedFile> {
   const path = dir.at(dir.file('staged', ''));
   const file = await open(path, 'r+');
   try {
-    return await new Downloader(store, progress, signal).download(wanted, { path, file });
+    return await new Downloader(store, progress, signal, onCorrupt).download(wanted, { path, file });
   } finally {
     await file.close();
   }
@@ -195,3 +196,27 @@ function fileOf(content: Buffer): CatalogFile {
   const digests = { sha256: sha256(content) };
   return { path: 'blobs/w', size: content.length, key: 'k', digests, executable: false };
 }
+
+test('what is wrong twice is asked for the second time on connections of its own, and told with its ETag', async () => {
+  const store = storeThat((asked) => bodyOf(Buffer.alloc(SMALL.length), asked, 'wrong'));
+  const told: CorruptObject[] = [];
+  const wanted = fileOf(SMALL);
+  await assert.rejects(
+    fetchInto(store, wanted, new Progress(), undefined, (object) => told.push(object)),
+    { code: 'object-digest-differs' },
+  );
+  assert.deepEqual(told, [{ key: wanted.key, etag: 'wrong' }]);
+  assert.deepEqual(
+    store.asked.map(({ onNewConnection }) => onNewConnection),
+    [false, true],
+  );
+});
+
+test('an object that was wrong once, or was replaced in between, is not told', async () => {
+  const told: CorruptObject[] = [];
+  const once = storeThat((asked) => bodyOf(asked.count === 1 ? Buffer.alloc(SMALL.length) : SMALL, asked));
+  await fetchInto(once, fileOf(SMALL), new Progress(), undefined, (object) => told.push(object));
+  const replaced = storeThat((asked) => bodyOf(Buffer.alloc(SMALL.length), asked, `v${asked.count}`));
+  await assert.rejects(fetchInto(replaced, fileOf(SMALL), new Progress(), undefined, (o) => told.push(o)));
+  assert.deepEqual(told, []);
+});

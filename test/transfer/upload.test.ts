@@ -165,7 +165,17 @@ async function sendItems(
   const failures: UploadFailure[] = [];
   const onFailure = (failure: UploadFailure): void => void failures.push(failure);
   const [progress, state] = [new Progress(), State.empty()];
-  const sent = await sendFiles(items, { dir: dir.path, store, state, progress, signal, onFailure });
+  const sent = await sendFiles(items, {
+    dir: dir.path,
+    store,
+    state,
+    progress,
+    signal,
+    onFailure,
+    bytesPerSecond: undefined,
+    abandonedBefore: 0,
+    onUnshared: () => undefined,
+  });
   return { sent, failures, progress, state };
 }
 
@@ -186,11 +196,13 @@ function but(store: Store, changes: Partial<Store>): Store {
     putLarge: store.putLarge.bind(store),
     head: store.head.bind(store),
     list: store.list.bind(store),
+    abandonUploads: store.abandonUploads.bind(store),
   };
   return {
     url: store.url,
     kind: store.kind,
     access: store.access,
+    multiparts: store.multiparts,
     close: () => undefined,
     ...bound,
     ...changes,

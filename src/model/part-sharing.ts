@@ -1,0 +1,108 @@
+import { rangesOf, type ByteRange } from './parts.ts';
+
+/**
+ * How pods that hold the same file send one object together. Nobody leads: each lists the parts that are there, sends
+ * one that is missing, chosen at random, and whoever sees all of them completes the upload.
+ */
+
+/** One's own file as the parts of an upload: what each must be in the bucket. */
+export interface OwnParts {
+  /** Bytes. */
+  readonly size: number;
+  readonly partSize: number;
+  /** Of each part, in hex. */
+  readonly md5s: readonly string[];
+}
+
+interface PartThere {
+  readonly number: number;
+  readonly size: number;
+  readonly etag: string;
+}
+
+/** The oldest; of several that are equally old, the one whose id comes first: every pod chooses the same. */
+export function meetingPoint<T extends { readonly initiated: number; readonly id: string }>(
+  uploads: readonly T[],
+): T | undefined {
+  return uploads.toSorted((a, b) => a.initiated - b.initiated || (a.id < b.id ? -1 : 1))[0];
+}
+
+/** The bytes of part `number`, which counts from 1. */
+export function rangeOfPart({ size, partSize }: OwnParts, number: number): ByteRange {
+  const start = (number - 1) * partSize;
+  return { start, end: Math.min(size, start + partSize) };
+}
+
+/** The parts that hold what one's own file holds there, whoever sent them; the others have to be sent over. */
+export function rightParts<T extends PartThere>(own: OwnParts, there: readonly T[]): ReadonlyMap<number, T> {
+  const ranges = rangesOf(own.size, own.partSize);
+  return new Map(
+    there
+      .filter(({ number, size, etag }) => {
+        const range = ranges[number - 1];
+        return range !== undefined && size === range.end - range.start && etag === own.md5s[number - 1];
+      })
+      .map((part) => [part.number, part]),
+  );
+}
+
+/** An ETag of this form may be an MD5; any other says nothing of the content. */
+export function mayBeMd5(etag: string): boolean {
+  return /^[0-9a-f]{32}$/.test(etag);
+}
+
+/** What a pod sees of an upload that it takes part in. */
+export interface Race {
+  /** Neither in the bucket nor on their way from here. */
+  readonly missing: readonly number[];
+  /** On their way from here. */
+  readonly inFlight: number;
+  /** Parts that were sent from here, and by others, since this pod joined. */
+  readonly mine: number;
+  readonly theirs: number;
+}
+
+export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
+
+/**
+ * What to do next. Parts of others are seen only when they have arrived, so the more pods there are, the fewer each
+ * has on its way, and the last parts are left to chance: most likely somebody is sending them already.
+ */
+export function nextMove(race: Race, random: () => number): Move {
+  const { missing, inFlight } = race;
+  const others = othersIn(race);
+  if (missing.length === 0 || inFlight >= partsAtOnce(race)) return { kind: 'wait' };
+  const isTail = missing.length < 2 * others;
+  if (isTail && random() > (0.5 * missing.length) / (others + 1)) return { kind: 'wait' };
+  const part = missing[Math.floor(random() * missing.length)];
+  return part === undefined ? { kind: 'wait' } : { kind: 'send', part };
+}
+
+/** Whether others are sending too. */
+export function hasOthers(race: Race): boolean {
+  return othersIn(race) > 0.3;
+}
+
+/** Parts that this pod sent before it may believe that it is alone. */
+const UNTIL_ALONE = 4;
+const AT_ONCE_AT_FIRST = 1;
+const AT_ONCE_ALONE = 4;
+
+function partsAtOnce(race: Race): number {
+  const { mine, missing, inFlight } = race;
+  if (!hasOthers(race)) return mine < UNTIL_ALONE ? AT_ONCE_AT_FIRST : AT_ONCE_ALONE;
+  return missing.length + inFlight > 20 * (othersIn(race) + 1) ? 2 : 1;
+}
+
+/** How many pods as fast as this one the others are worth. */
+function othersIn({ mine, theirs }: Race): number {
+  return theirs / Math.max(1, mine);
+}
+
+/** How old, in milliseconds, one's picture of the upload may be. `partTime` is what one part takes from here. */
+export function lookAgainAfter(race: Race, partTime: number): number {
+  const isMostLikelyAlone = !hasOthers(race) && race.mine >= 2 * UNTIL_ALONE;
+  return isMostLikelyAlone
+    ? Math.min(5000, Math.max(250, partTime))
+    : Math.min(2000, Math.max(50, partTime / 4));
+}

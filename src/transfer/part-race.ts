@@ -1,0 +1,188 @@
+import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { rangesOf } from '../model/parts.ts';
+import {
+  lookAgainAfter,
+  mayBeMd5,
+  nextMove,
+  rangeOfPart,
+  rightParts,
+  type OwnParts,
+  type Race,
+} from '../model/part-sharing.ts';
+import { isWorthRetrying, type Multiparts, type OpenUpload, type SentPart } from '../store/store.ts';
+import type { Progress } from './progress.ts';
+import { withRetries } from './retry.ts';
+import type { Throttle } from './throttle.ts';
+
+const ATTEMPTS = 4;
+/** Bytes given to the connection at a time: the grain of progress and of the throttle. */
+const PIECE = 64 * 1024;
+/** Until a part has shown how long one takes. */
+const FIRST_PART_TIME_MS = 200;
+
+/** ETags of this store say nothing of the content: what others sent cannot be told from anything else. */
+export class OpaqueEtags extends Error {}
+
+export interface RaceTools {
+  readonly multiparts: Multiparts;
+  readonly progress: Progress;
+  readonly throttle: Throttle;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends what is missing of one upload, beside others who do the same, until every part is there. Returns the parts,
+ * each with the MD5 of one's own bytes. Throws `OpaqueEtags`, `object-upload-gone`, or what the store or the file says;
+ * what was sent by then stays in the upload.
+ */
+export async function sendMissingParts(
+  upload: OpenUpload,
+  file: FileHandle,
+  own: OwnParts,
+  tools: RaceTools,
+): Promise<readonly SentPart[]> {
+  return new PartRace(upload, file, own, tools).run();
+}
+
+class PartRace {
+  readonly #upload: OpenUpload;
+  readonly #file: FileHandle;
+  readonly #own: OwnParts;
+  readonly #tools: RaceTools;
+  readonly #numbers: readonly number[];
+  readonly #there = new Map<number, SentPart>();
+  /** Parts that were there before this pod came. */
+  readonly #before = new Set<number>();
+  readonly #mine = new Set<number>();
+  readonly #inFlight = new Map<number, { readonly work: Promise<void>; readonly stop: AbortController }>();
+  #failure: { readonly error: unknown } | undefined;
+  #lookedAt: number | undefined;
+  #partTime = FIRST_PART_TIME_MS;
+
+  constructor(upload: OpenUpload, file: FileHandle, own: OwnParts, tools: RaceTools) {
+    this.#upload = upload;
+    this.#file = file;
+    this.#own = own;
+    this.#tools = tools;
+    this.#numbers = rangesOf(own.size, own.partSize).map((_, index) => index + 1);
+  }
+
+  async run(): Promise<readonly SentPart[]> {
+    try {
+      while (this.#there.size < this.#numbers.length) {
+        this.#tools.signal.throwIfAborted();
+        if (this.#failure !== undefined) throw this.#failure.error;
+        await this.#lookWhenDue();
+        const move = nextMove(this.#race(), Math.random);
+        if (move.kind === 'send') this.#start(move.part);
+        else await this.#pause();
+      }
+      return [...this.#there.values()];
+    } finally {
+      for (const { stop } of this.#inFlight.values()) stop.abort();
+      await Promise.allSettled(Array.from(this.#inFlight.values(), ({ work }) => work));
+    }
+  }
+
+  #race(): Race {
+    const isMissing = (number: number): boolean => !this.#there.has(number) && !this.#inFlight.has(number);
+    return {
+      missing: this.#numbers.filter(isMissing),
+      inFlight: this.#inFlight.size,
+      mine: this.#mine.size,
+      theirs: this.#there.size - this.#mine.size - this.#before.size,
+    };
+  }
+
+  async #lookWhenDue(): Promise<void> {
+    const dueAt = (this.#lookedAt ?? -Infinity) + lookAgainAfter(this.#race(), this.#partTime);
+    if (performance.now() < dueAt) return;
+    const { multiparts, progress, signal } = this.#tools;
+    const listed = await multiparts.parts(this.#upload, signal);
+    progress.sign();
+    if (listed.some(({ etag }) => !mayBeMd5(etag))) throw new OpaqueEtags();
+    for (const [number, part] of rightParts(this.#own, listed)) {
+      if (!this.#there.has(number) && this.#lookedAt === undefined) this.#before.add(number);
+      this.#there.set(number, part);
+      this.#inFlight.get(number)?.stop.abort();
+    }
+    this.#lookedAt = performance.now();
+  }
+
+  #start(number: number): void {
+    const stop = new AbortController();
+    const work = this.#send(number, AbortSignal.any([this.#tools.signal, stop.signal]))
+      .catch((error: unknown) => {
+        // Stopped because somebody else's copy has arrived: nothing is lost.
+        if (!stop.signal.aborted) this.#failure ??= { error };
+      })
+      .finally(() => this.#inFlight.delete(number));
+    this.#inFlight.set(number, { work, stop });
+  }
+
+  async #send(number: number, signal: AbortSignal): Promise<void> {
+    const start = performance.now();
+    const bytes = await this.#read(number);
+    const md5 = this.#own.md5s[number - 1] ?? '';
+    const etag = await withRetries(ATTEMPTS, isWorthSendingAgain, signal, () =>
+      this.#put(number, bytes, md5, signal),
+    );
+    if (etag !== md5) throw new OpaqueEtags();
+    this.#partTime = performance.now() - start;
+    if (this.#there.has(number)) return;
+    this.#mine.add(number);
+    this.#there.set(number, { number, size: bytes.length, etag, modified: Date.now() });
+  }
+
+  async #put(number: number, bytes: Buffer, md5: string, signal: AbortSignal): Promise<string> {
+    const { multiparts, progress } = this.#tools;
+    const sent = { bytes: 0 };
+    const chunks = this.#pieces(bytes, sent, signal);
+    try {
+      return await multiparts.putPart(this.#upload, { number, size: bytes.length, md5, chunks }, signal);
+    } catch (error) {
+      progress.takeBack(sent.bytes);
+      throw error;
+    }
+  }
+
+  async *#pieces(bytes: Buffer, sent: { bytes: number }, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const { progress, throttle } = this.#tools;
+    for (let start = 0; start < bytes.length; start += PIECE) {
+      const piece = bytes.subarray(start, start + PIECE);
+      await throttle.take(piece.length, signal);
+      yield piece;
+      sent.bytes += piece.length;
+      progress.addBytes(piece.length);
+    }
+  }
+
+  async #read(number: number): Promise<Buffer> {
+    const { start, end } = rangeOfPart(this.#own, number);
+    const bytes = Buffer.allocUnsafeSlow(end - start);
+    for (let filled = 0; filled < bytes.length;) {
+      const { bytesRead } = await this.#file.read(bytes, filled, bytes.length - filled, start + filled);
+      if (bytesRead === 0)
+        throw new ModelCacheError('file-changed', `the file of ${this.#upload.key} became shorter`);
+      filled += bytesRead;
+    }
+    return bytes;
+  }
+
+  /** Until a part is done, or it is time to look or to try one's luck again. */
+  async #pause(): Promise<void> {
+    const pause = new AbortController();
+    const signal = AbortSignal.any([pause.signal, this.#tools.signal]);
+    const time = Math.min(1000, Math.max(50, this.#partTime / 4));
+    const aPartIsDone = Array.from(this.#inFlight.values(), ({ work }) => work);
+    await Promise.race([...aPartIsDone, sleep(time, undefined, { signal }).catch(() => undefined)]);
+    pause.abort();
+  }
+}
+
+/** What did not arrive as it was read may have been changed on the way. */
+function isWorthSendingAgain(error: unknown): boolean {
+  return isWorthRetrying(error) || toModelCacheError(error).code === 'object-digest-differs';
+}

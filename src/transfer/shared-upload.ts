@@ -1,0 +1,168 @@
+import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ModelCacheError, toModelCacheError, type ErrorCode } from '../errors.ts';
+import { meetingPoint, type OwnParts } from '../model/part-sharing.ts';
+import type { Multiparts, OpenUpload, SentPart, Store } from '../store/store.ts';
+import { OpaqueEtags, sendMissingParts, type RaceTools } from './part-race.ts';
+import type { Progress } from './progress.ts';
+import type { Throttle } from './throttle.ts';
+
+export interface SharingTools {
+  readonly store: Store;
+  readonly progress: Progress;
+  readonly throttle: Throttle;
+  readonly signal: AbortSignal;
+  /** Uploads that nobody has added to since then, in ms since 1970, are taken back and not joined. */
+  readonly abandonedBefore: number;
+  readonly onUnshared: (why: string) => void;
+}
+
+export interface ObjectToShare {
+  readonly key: string;
+  /** The ETag of an object that is to be replaced: it does not count as being there. */
+  readonly replaces?: string | undefined;
+}
+
+interface Meeting {
+  readonly upload: OpenUpload;
+  /** Begun by this pod. */
+  readonly isOurs: boolean;
+}
+
+const MEETINGS = 4;
+/** Two pods that begin an upload at the same moment may not see each other's at once. */
+const SECOND_LOOK_MS = 300;
+
+/** Sends large objects together with whoever else sends them: the multipart upload is where pods meet. */
+export class SharedUploads {
+  readonly #tools: SharingTools & RaceTools;
+  #isPossible = true;
+
+  private constructor(tools: SharingTools, multiparts: Multiparts) {
+    this.#tools = { ...tools, multiparts };
+  }
+
+  /** Undefined where objects are written in one go. */
+  static of(tools: SharingTools): SharedUploads | undefined {
+    const { multiparts } = tools.store;
+    return multiparts === undefined ? undefined : new SharedUploads(tools, multiparts);
+  }
+
+  /**
+   * Whether the object is in the bucket now, whoever completed it. False where it turns out that this store's uploads
+   * cannot be shared; then nothing of ours is left there. Stopped half-way, what was sent stays for whoever comes next.
+   */
+  async send(object: ObjectToShare, file: FileHandle, own: OwnParts): Promise<boolean> {
+    if (!this.#isPossible) return false;
+    for (let meetings = 1; ; meetings += 1) {
+      if (await this.#isThere(object, own.size)) return true;
+      try {
+        const meeting = await this.#meet(object.key);
+        await this.#sendTo(meeting, file, own);
+        await this.#abortAll(object.key);
+        return true;
+      } catch (error) {
+        if (error instanceof NotShared) return this.#giveUp(error.message);
+        const isGone = toModelCacheError(error).code === 'object-upload-gone';
+        if (!isGone || meetings >= MEETINGS) throw error;
+      }
+    }
+  }
+
+  async #isThere({ key, replaces }: ObjectToShare, size: number): Promise<boolean> {
+    const there = await this.#tools.store.head(key, this.#tools.signal);
+    return there !== undefined && there.size === size && there.etag !== replaces;
+  }
+
+  /** The upload that everybody joins; one of our own when there is none. */
+  async #meet(key: string): Promise<Meeting> {
+    const { multiparts, signal } = this.#tools;
+    const oldest = meetingPoint(await this.#living(key));
+    if (oldest !== undefined) return { upload: oldest, isOurs: false };
+    const created = await multiparts.create(key, signal);
+    await sleep(SECOND_LOOK_MS * (0.5 + Math.random()), undefined, { signal });
+    const chosen = meetingPoint(await this.#living(key)) ?? created;
+    const isOurs = chosen.id === created.id;
+    if (!isOurs) await this.#abort(created);
+    return { upload: chosen, isOurs };
+  }
+
+  async #living(key: string): Promise<readonly OpenUpload[]> {
+    const { multiparts, signal, abandonedBefore } = this.#tools;
+    const uploads = await sharable(multiparts.list(key, signal));
+    const living: OpenUpload[] = [];
+    for (const upload of uploads) {
+      if (upload.initiated >= abandonedBefore || (await this.#newest(upload)) >= abandonedBefore)
+        living.push(upload);
+      else await this.#abort(upload);
+    }
+    return living;
+  }
+
+  async #newest(upload: OpenUpload): Promise<number> {
+    const parts = await sharable(this.#tools.multiparts.parts(upload, this.#tools.signal)).catch(goneIsEmpty);
+    return Math.max(upload.initiated, ...parts.map(({ modified }) => modified));
+  }
+
+  async #sendTo({ upload, isOurs }: Meeting, file: FileHandle, own: OwnParts): Promise<void> {
+    const { multiparts, signal } = this.#tools;
+    const send = async (): Promise<void> => {
+      const parts = await sendMissingParts(upload, file, own, this.#tools);
+      await multiparts.complete(upload, parts, signal);
+    };
+    try {
+      await send().catch((error: unknown) => {
+        // A part was replaced since we saw it: what is there now counts.
+        if (toModelCacheError(error).code !== 'object-part-invalid') throw error;
+        return send();
+      });
+    } catch (error) {
+      if (!(error instanceof OpaqueEtags) && !isRefusal(error)) throw error;
+      if (isOurs) await this.#abort(upload);
+      throw new NotShared(
+        error instanceof OpaqueEtags
+          ? 'its ETags are no MD5s of what was sent'
+          : toModelCacheError(error).message,
+      );
+    }
+  }
+
+  /** Those of pods that lost a race, or were killed: the object is there. */
+  async #abortAll(key: string): Promise<void> {
+    const { multiparts, signal } = this.#tools;
+    for (const upload of await multiparts.list(key, signal)) await this.#abort(upload);
+  }
+
+  /** To leave something behind is worse than nothing, and no reason to fail. */
+  async #abort(upload: OpenUpload): Promise<void> {
+    await this.#tools.multiparts.abort(upload, this.#tools.signal).catch(() => undefined);
+  }
+
+  #giveUp(why: string): false {
+    this.#isPossible = false;
+    this.#tools.onUnshared(why);
+    return false;
+  }
+}
+
+class NotShared extends Error {}
+
+/** A key without the rights, or a provider without the calls, can still upload alone. */
+const REFUSALS: readonly ErrorCode[] = ['store-denied', 'store-unsupported'];
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ModelCacheError && REFUSALS.includes(error.code);
+}
+
+async function sharable<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    throw isRefusal(error) ? new NotShared(toModelCacheError(error).message) : error;
+  }
+}
+
+function goneIsEmpty(error: unknown): readonly SentPart[] {
+  if (toModelCacheError(error).code !== 'object-upload-gone') throw error;
+  return [];
+}

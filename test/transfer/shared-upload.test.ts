@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { after, test } from 'node:test';
+import { digestParts } from '../../src/cache/part-digests.ts';
+import { ModelCacheError } from '../../src/errors.ts';
+import { Progress } from '../../src/transfer/progress.ts';
+import { SharedUploads, type ObjectToShare } from '../../src/transfer/shared-upload.ts';
+import { Throttle } from '../../src/transfer/throttle.ts';
+import { CacheDir } from '../cache/cache-dir.ts';
+import { MemoryBucket } from './memory-bucket.ts';
+
+const dir = new CacheDir();
+after(() => rmSync(dir.path, { recursive: true }));
+
+const MiB = 1024 * 1024;
+const PART = MiB;
+const KEY = 'hub/models--org--name/blobs/abc';
+const HOUR = 3_600_000;
+
+test('a pod that is alone sends each part once, and nothing of the upload is left', async () => {
+  const { bucket, bytes, send } = fresh(9 * PART + 5);
+  assert.equal(await send(), true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  assert.equal(bucket.bytesSent, bytes.length);
+  assert.deepEqual(bucket.uploads, []);
+});
+
+test('an object that is there already is not sent', async () => {
+  const { bucket, bytes, send } = fresh(2 * PART);
+  bucket.objects.set(KEY, { bytes, etag: 'there' });
+  assert.equal(await send(), true);
+  assert.deepEqual(bucket.calls, []);
+});
+
+test('an object that is known to be wrong is replaced, unless somebody else has done so', async () => {
+  const { bucket, bytes, send } = fresh(2 * PART);
+  bucket.objects.set(KEY, { bytes: randomBytes(bytes.length), etag: 'wrong' });
+  assert.equal(await send({ key: KEY, replaces: 'wrong' }), true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  bucket.calls.length = 0;
+  assert.equal(await send({ key: KEY, replaces: 'wrong' }), true);
+  assert.deepEqual(bucket.calls, []);
+});
+
+test('what a killed pod has left is gone on with: only missing parts are sent, in the oldest upload', async () => {
+  const { bucket, bytes, part, send } = fresh(6 * PART + 7);
+  bucket.begun(KEY, {}, Date.now() + 5);
+  bucket.begun(KEY, { 1: part(1), 3: part(3), 7: part(7) }, Date.now() - HOUR);
+  assert.equal(await send(), true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  assert.equal(bucket.bytesSent, 4 * PART);
+  assert.deepEqual(bucket.uploads, []);
+  assert.ok(!bucket.calls.includes('create'));
+});
+
+test('parts that hold something else, or are of another size, are sent over; parts beyond the end are left out', async () => {
+  const { bucket, bytes, part, send } = fresh(4 * PART);
+  const other = {
+    1: randomBytes(PART),
+    2: part(2).subarray(1),
+    3: part(3),
+    5: randomBytes(PART),
+    900: part(1),
+  };
+  bucket.begun(KEY, other);
+  assert.equal(await send(), true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  assert.equal(bucket.bytesSent, 3 * PART);
+});
+
+for (const pods of [2, 4, 8]) {
+  test(`${pods} pods that begin at once send little more than one would, and all know that it is there`, async () => {
+    const { bucket, bytes, send } = fresh(40 * PART);
+    bucket.pace = 10;
+    const results = await Promise.all(Array.from({ length: pods }, () => send()));
+    assert.ok(results.every(Boolean));
+    assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+    assert.ok(bucket.bytesSent < 1.5 * bytes.length, `${bucket.bytesSent / bytes.length} times the bytes`);
+    assert.deepEqual(bucket.uploads, []);
+  });
+}
+
+test('pods that hold different files under one name never make a mixture of them', async () => {
+  const { bucket, bytes, send } = fresh(16 * PART);
+  const other = fresh(16 * PART, bucket);
+  bucket.pace = 1;
+  await Promise.allSettled([send(), other.send()]);
+  const kept = bucket.objects.get(KEY)?.bytes;
+  assert.ok(kept === undefined || kept.equals(bytes) || kept.equals(other.bytes));
+});
+
+test('an upload that somebody else completes is done', async () => {
+  const { bucket, bytes, send } = fresh(4 * PART);
+  bucket.refuse = (call) => {
+    if (call !== 'complete') return undefined;
+    bucket.objects.set(KEY, { bytes, etag: 'by another pod' });
+    return 'object-upload-gone';
+  };
+  assert.equal(await send(), true);
+  assert.equal(bucket.objects.get(KEY)?.etag, 'by another pod');
+});
+
+test('an upload that somebody takes away is begun anew', async () => {
+  const { bucket, bytes, send } = fresh(4 * PART);
+  bucket.refuse = (call, _key, count) =>
+    call === 'putPart' && count === 2 ? 'object-upload-gone' : undefined;
+  assert.equal(await send(), true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+});
+
+test('an upload that is always taken away is given up', async () => {
+  const { bucket, send } = fresh(2 * PART);
+  bucket.refuse = (call) => (call === 'putPart' ? 'object-upload-gone' : undefined);
+  await assert.rejects(send(), { code: 'object-upload-gone' });
+});
+
+test('a part that was replaced before the completion: the parts are listed again, once', async () => {
+  const { bucket, bytes, send } = fresh(3 * PART);
+  bucket.refuse = (call, _key, count) => {
+    if (call !== 'complete' || count > 1) return undefined;
+    const [upload] = bucket.uploads;
+    const replaced = upload?.parts.get(2);
+    if (replaced !== undefined)
+      upload?.parts.set(2, { ...replaced, bytes: randomBytes(PART), etag: 'f'.repeat(32) });
+    return 'object-part-invalid';
+  };
+  assert.equal(await send(), true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  assert.equal(bucket.calls.filter((call) => call === 'complete').length, 2);
+});
+
+for (const [what, etagOf] of [
+  ['are no digests', () => 'opaque"tag'],
+  ['look like digests, and are none of the content', () => '0'.repeat(32)],
+] as const) {
+  test(`where ETags ${what}, nothing is shared: it is said once, and nothing is left`, async () => {
+    const { bucket, send, unshared } = fresh(4 * PART);
+    bucket.etagOf = etagOf;
+    assert.equal(await send(), false);
+    assert.deepEqual(bucket.uploads, []);
+    assert.equal(unshared.length, 1);
+  });
+}
+
+test('another pod’s upload with opaque ETags is left alone', async () => {
+  const { bucket, send } = fresh(4 * PART);
+  bucket.etagOf = () => 'opaque';
+  bucket.begun(KEY, { 1: randomBytes(PART) });
+  assert.equal(await send(), false);
+  assert.equal(bucket.uploads.length, 1);
+  assert.equal(bucket.bytesSent, 0);
+});
+
+for (const code of ['store-denied', 'store-unsupported'] as const) {
+  for (const call of ['list', 'parts'] as const) {
+    test(`where ${call} is ${code}, nothing is shared`, async () => {
+      const { bucket, send, unshared } = fresh(2 * PART);
+      bucket.refuse = (asked) => (asked === call ? code : undefined);
+      assert.equal(await send(), false);
+      assert.deepEqual([unshared.length, bucket.uploads.length], [1, 0]);
+    });
+  }
+}
+
+test('a key that may not begin an upload is told so', async () => {
+  const { bucket, send } = fresh(2 * PART);
+  bucket.refuse = (call) => (call === 'create' ? 'store-denied' : undefined);
+  await assert.rejects(send(), { code: 'store-denied' });
+});
+
+test('an upload that nobody has added to for long is taken back, not joined; one with a young part is joined', async () => {
+  const { bucket, part, send } = fresh(3 * PART);
+  const now = Date.now();
+  bucket.begun(KEY, { 1: part(1) }, now - 48 * HOUR);
+  assert.equal(await send(undefined, now - 24 * HOUR), true);
+  assert.equal(bucket.bytesSent, 3 * PART);
+
+  const other = fresh(3 * PART);
+  const old = other.bucket.begun(KEY, { 1: other.part(1) }, now - 48 * HOUR);
+  const [upload] = other.bucket.uploads;
+  const kept = upload?.parts.get(1);
+  if (kept !== undefined) upload?.parts.set(1, { ...kept, modified: now });
+  assert.ok(old.initiated < now - 24 * HOUR);
+  assert.equal(await other.send(undefined, now - 24 * HOUR), true);
+  assert.equal(other.bucket.bytesSent, 2 * PART);
+});
+
+test('stopped in the middle, its parts stay for the next pod', async () => {
+  const { bucket, bytes, send } = fresh(12 * PART);
+  bucket.pace = 2;
+  const stop = new AbortController();
+  const sending = send(undefined, 0, stop.signal);
+  while ((bucket.uploads[0]?.parts.size ?? 0) < 3) await new Promise((done) => setTimeout(done, 5));
+  stop.abort(new ModelCacheError('interrupted', 'stopped by SIGTERM'));
+  await assert.rejects(sending, { code: 'interrupted' });
+  const kept = bucket.uploads[0]?.parts.size ?? 0;
+  assert.ok(kept >= 3);
+  bucket.bytesSent = 0;
+  assert.equal(await send(), true);
+  assert.equal(bucket.bytesSent, bytes.length - kept * PART);
+});
+
+test('a file that becomes shorter or changes while it is sent never becomes an object', async () => {
+  for (const change of [
+    (bytes: Buffer) => bytes.subarray(0, PART),
+    (bytes: Buffer) => randomBytes(bytes.length),
+  ]) {
+    const { bucket, bytes, path, send } = fresh(6 * PART);
+    bucket.refuse = (call, _key, count) => {
+      if (call === 'putPart' && count === 2) writeFileSync(path, change(bytes));
+      return undefined;
+    };
+    await assert.rejects(send());
+    assert.equal(bucket.objects.size, 0);
+  }
+});
+
+test('a broken connection costs another try of that part, and the progress counts each byte once', async () => {
+  const { bucket, bytes, progress, send } = fresh(4 * PART);
+  bucket.refuse = (call, _key, count) =>
+    call === 'putPart' && count === 1 ? 'store-unreachable' : undefined;
+  assert.equal(await send(), true);
+  assert.equal(progress.bytesDone, bytes.length);
+});
+
+interface Pod {
+  readonly bucket: MemoryBucket;
+  readonly bytes: Buffer;
+  readonly path: string;
+  readonly progress: Progress;
+  readonly unshared: string[];
+  readonly part: (number: number) => Buffer;
+  readonly send: (object?: ObjectToShare, abandonedBefore?: number, signal?: AbortSignal) => Promise<boolean>;
+}
+
+/** A file, and pods that have it: each `send` is another one. */
+function fresh(size: number, bucket = new MemoryBucket()): Pod {
+  const bytes = randomBytes(size);
+  const path = dir.at(dir.file(`file-${randomBytes(4).toString('hex')}`, bytes));
+  const progress = new Progress();
+  const unshared: string[] = [];
+  const send: Pod['send'] = async (
+    object = { key: KEY },
+    abandonedBefore = 0,
+    signal = new AbortController().signal,
+  ) => {
+    const uploads = SharedUploads.of({
+      store: bucket.store(),
+      progress,
+      throttle: new Throttle(undefined),
+      signal,
+      abandonedBefore,
+      onUnshared: (why) => unshared.push(why),
+    });
+    const file = await open(path, 'r');
+    try {
+      const own = await digestParts(file, size, PART, ['sha256'], signal);
+      return (await uploads?.send(object, file, own)) === true;
+    } finally {
+      await file.close();
+    }
+  };
+  const part = (number: number): Buffer => bytes.subarray((number - 1) * PART, number * PART);
+  return { bucket, bytes, path, progress, unshared, part, send };
+}
