@@ -7,6 +7,8 @@ import { tellRefused, type Context } from './context.ts';
 /** Everything that an upload must know of a bucket. */
 export interface BucketContents {
   readonly listing: Listing;
+  /** Key → ETag. */
+  readonly etags: ReadonlyMap<string, string>;
   readonly views: readonly TreeView[];
 }
 
@@ -23,5 +25,9 @@ export async function readBucket(
   const keys = objects.map(({ key }) => key).filter((key) => key.startsWith(MANIFESTS_PREFIX));
   const { views, refused } = await readManifests(store, keys, signal);
   tellRefused(context, refused);
-  return { listing: new Map(objects.map(({ key, size }) => [key, size])), views };
+  return {
+    listing: new Map(objects.map(({ key, size }) => [key, size])),
+    etags: new Map(objects.map(({ key, etag }) => [key, etag])),
+    views,
+  };
 }

@@ -1,6 +1,8 @@
 import { algorithmsFor, proveFiles } from '../cache/prove.ts';
 import type { State } from '../cache/state.ts';
-import { ModelCacheError } from '../errors.ts';
+import { isCounted } from '../countdown.ts';
+import { explain, ModelCacheError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import {
   doomedKey,
   FORMAT_BYTES,
@@ -23,11 +25,12 @@ import {
 import type { Store } from '../store/store.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { sendFiles, type SentFile } from '../transfer/upload.ts';
+import type { Settings } from '../settings/settings.ts';
 import type { Context } from './context.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import { scanLocal, type LocalCache } from './local-cache.ts';
 import type { BucketContents } from './read-bucket.ts';
-import { setAsideUnfinished } from './unfinished.ts';
+import { setAsideMoving, setAsideUnfinished } from './unfinished.ts';
 
 /** What an upload will do, and what it works on. */
 export interface PlannedUpload {
@@ -41,16 +44,21 @@ export interface PlannedUpload {
 export async function planUploadOf(
   context: Context,
   cache: LocalCache,
-  { listing }: BucketContents,
+  bucket: BucketContents,
   signal: AbortSignal,
 ): Promise<PlannedUpload> {
+  const since = performance.now();
   const { finished, unfinished } = setAsideUnfinished(await scanLocal(context, cache));
-  const wanted = filesToProveForUpload(finished, listing);
-  const { inventory, unprovable } = await proveFiles(finished, wanted, cache.state, signal);
-  const plan = planUpload(inventory, listing);
+  const corrupt = stillCorrupt(cache.state, bucket);
+  const sound = new Map([...bucket.listing].filter(([key]) => !corrupt.has(key)));
+  const wanted = filesToProveForUpload(finished, sound);
+  const { inventory: hashed, unprovable } = await proveFiles(finished, wanted, cache.state, signal);
+  const { finished: inventory, unfinished: moving } = await setAsideMoving(finished, hashed, since, signal);
+  const plan = planUpload(inventory, sound, corrupt);
   const unreadable = unprovable.map(({ tree, file, error }) => ({ tree: tree.tree, path: file.path, error }));
   const leftOut = [
     ...unfinished,
+    ...moving,
     ...unreadable,
     ...plan.corrupt.map(corruptFailure),
     ...inventory.skipped.map(skippedFailure),
@@ -58,7 +66,17 @@ export async function planUploadOf(
   return { plan, inventory, leftOut };
 }
 
+/** Objects that were read wrong, unless somebody has replaced them since: key → ETag. */
+function stillCorrupt(state: State, { etags }: BucketContents): ReadonlyMap<string, string> {
+  for (const [key, etag] of state.corruptObjects) {
+    if (etags.get(key) !== etag) state.forgetCorrupt(key);
+  }
+  return state.corruptObjects;
+}
+
 interface ExecutionTools {
+  readonly settings: Settings;
+  readonly log: Log;
   readonly store: Store;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -73,17 +91,24 @@ export async function executeUpload(
   { dir, state }: LocalCache,
   { plan, inventory }: PlannedUpload,
   { listing, views }: BucketContents,
-  { onFailure, ...tools }: ExecutionTools,
+  { onFailure, settings, log, ...tools }: ExecutionTools,
 ): Promise<{ readonly sent: readonly SentFile[]; readonly manifests: readonly string[] }> {
   const { store, signal } = tools;
+  const { bwlimit: bytesPerSecond, abandonAfter } = settings;
+  const abandonedBefore = isCounted(abandonAfter) ? Date.now() - abandonAfter : 0;
+  if (plan.send.length > 0) await takeBackAbandoned(store, abandonedBefore, log, signal);
   const hasSomethingToSay = plan.send.length + plan.present.length > 0;
   if (hasSomethingToSay && !listing.has(FORMAT_KEY)) await store.put(FORMAT_KEY, FORMAT_BYTES, signal);
   const sent = await sendFiles(plan.send, {
     ...tools,
     dir,
     state,
+    bytesPerSecond,
+    abandonedBefore,
+    onUnshared: (why) => log.debug('upload.alone', `uploads are not shared with other pods: ${why}`),
     onFailure: ({ item, error }) => onFailure({ tree: item.tree.tree, path: item.file.path, error }),
   });
+  for (const { item } of sent) state.forgetCorrupt(item.key);
   const seen = withSent(listing, sent);
   const known = [
     ...sent.map(({ item, digests }) => ({
@@ -95,6 +120,17 @@ export async function executeUpload(
   ];
   const manifests = await writeManifests({ known, inventory, views, seen }, state, store, signal);
   return { sent, manifests };
+}
+
+/** What is not worth an upload of its own is not worth an error either. */
+async function takeBackAbandoned(store: Store, before: number, log: Log, signal: AbortSignal): Promise<void> {
+  try {
+    const count = await store.abandonUploads(before, signal);
+    if (count > 0) log.debug('upload.abandoned', `${count} uploads that nobody went on with were taken back`);
+  } catch (error) {
+    signal.throwIfAborted();
+    log.debug('upload.abandoned', `abandoned uploads were not looked for: ${explain(error)}`);
+  }
 }
 
 interface KnownContents {
