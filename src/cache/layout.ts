@@ -10,4 +10,7 @@ export const layout = {
   state: (dir: string): string => join(dir, OURS, 'state.json'),
   env: (dir: string): string => join(dir, OURS, 'env'),
   report: (dir: string): string => join(dir, OURS, 'report.json'),
+  /** Held by the write-back of this dir for as long as it lives. */
+  writeBackLock: (dir: string): string => join(dir, OURS, 'write-back.lock'),
+  writeBackLog: (dir: string): string => join(dir, OURS, 'write-back.log'),
 } as const;

@@ -22,7 +22,8 @@ import type { State } from './state.ts';
 
 export interface ScanOptions {
   readonly also: readonly TreeName[];
-  readonly state: State;
+  /** What was proved before. */
+  readonly state: Pick<State, 'digestsOf'>;
   /** Read-only caches whose files blobs of this dir may link to. */
   readonly reuse: readonly string[];
 }

@@ -118,6 +118,12 @@ test('a key under which bytes lie is told from everything else', () => {
   const sha256 = 'a'.repeat(64);
   for (const key of [`hub/models--a--b/blobs/${sha256}`, `.model-cache/v1/data/${sha256}`])
     assert.ok(isObjectKey(key), key);
-  for (const key of ['film.mkv', `blobs/${sha256}`, `hub/models--a--b/blobs/x`, `hub/b/blobs/${sha256}`, FORMAT_KEY])
+  for (const key of [
+    'film.mkv',
+    `blobs/${sha256}`,
+    `hub/models--a--b/blobs/x`,
+    `hub/b/blobs/${sha256}`,
+    FORMAT_KEY,
+  ])
     assert.ok(!isObjectKey(key), key);
 });

@@ -1,0 +1,44 @@
+import { constants, readdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { tryLock } from './flock.ts';
+
+/** `<etag>.incomplete`, since huggingface_hub 1.18 `<etag>.<8 hex digits>.incomplete`. */
+const UNFINISHED = /^(?<etag>.+?)(\.[0-9a-f]{8})?\.incomplete$/;
+
+/**
+ * Whether some process of this machine is downloading into one of these repos with huggingface_hub. `roots` are repo
+ * folders below the dir. An unfinished file that nobody holds the lock of is debris of a kill.
+ *
+ * To find out, a free lock is taken for a moment: huggingface_hub tries again and does not notice. Where there is no
+ * flock, nothing is live.
+ */
+export async function hasLiveDownload(dir: string, roots: readonly string[]): Promise<boolean> {
+  for (const root of roots) {
+    for (const lock of locksOfUnfinished(join(dir, root))) if (await isHeld(lock)) return true;
+  }
+  return false;
+}
+
+function locksOfUnfinished(repo: string): ReadonlySet<string> {
+  const etags = namesIn(join(repo, 'blobs')).flatMap((name) => UNFINISHED.exec(name)?.groups?.['etag'] ?? []);
+  return new Set(etags.map((etag) => join(dirname(repo), '.locks', basename(repo), `${etag}.lock`)));
+}
+
+async function isHeld(lock: string): Promise<boolean> {
+  const file = await open(lock, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+  if (file === undefined) return false;
+  try {
+    return (await tryLock(file)) === 'held';
+  } finally {
+    await file.close();
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

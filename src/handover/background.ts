@@ -1,0 +1,61 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
+import type { Environment } from '../settings/raw.ts';
+
+/** O_CLOEXEC in the octal `flags` line of /proc/PID/fdinfo/FD. */
+const CLOSES_ON_EXEC = 0o2000000;
+
+/**
+ * Starts a JavaScript file that goes on without us, and in a session of its own: it is no child of this process, so
+ * that the server which this becomes gets no child to wait for, and nothing of ours is held open by it. Never throws;
+ * what cannot be started is not.
+ */
+export function leaveBehind(program: string, args: readonly string[], env: Environment): void {
+  const command = [process.execPath, program, ...args];
+  // spawnSync takes `detached` as spawn does; its types do not know it.
+  const options = { env, stdio: 'ignore', detached: true } as const;
+  try {
+    const shell = spawnSync('/bin/sh', ['-c', '"$@" &', 'sh', ...command], options);
+    if (shell.error !== undefined) spawnDetached(command, options);
+  } catch {
+    // The server comes first.
+  }
+}
+
+/**
+ * Closes what whoever started us has left open: a pipe that we know nothing about would never come to its end. Node's
+ * own descriptors are closed on exec, by which they are told apart. Only for a process that has opened nothing with
+ * other means, and without /proc nothing is closed.
+ */
+export function closeInherited(): void {
+  for (const fd of openDescriptors()) {
+    try {
+      const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+      const flags = Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
+      if ((flags & CLOSES_ON_EXEC) === 0) closeSync(fd);
+    } catch {
+      // It was open only while the folder was read.
+    }
+  }
+}
+
+/** Without a shell it is a child after all, which the server sees end when it asks for its children. */
+function spawnDetached(
+  [command = '', ...args]: readonly string[],
+  options: { readonly env: Environment; readonly stdio: 'ignore'; readonly detached: true },
+): void {
+  const child = spawn(command, args, options);
+  child.once('error', () => undefined);
+  child.unref();
+}
+
+/** Beside the standard streams. */
+function openDescriptors(): readonly number[] {
+  try {
+    return readdirSync('/proc/self/fd')
+      .map(Number)
+      .filter((fd) => fd > 2);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,49 @@
+/** The stable names of what a write-back tells, as `LogEvent` has them for the rest of the program. */
+export type WriteBackEvent =
+  | 'write-back.started'
+  | 'write-back.waiting'
+  | 'write-back.pass'
+  | 'write-back.ended'
+  | 'write-back.failed';
+
+export type Level = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** How pino counts, which what is read by machines is made for. */
+const RANKS = { DEBUG: 20, INFO: 30, WARN: 40, ERROR: 50 } as const;
+const THRESHOLDS = { debug: 20, info: 30, warn: 40, error: 50, silent: Number.POSITIVE_INFINITY } as const;
+
+export function isSaid(level: Level, at: LogLevel): boolean {
+  return RANKS[level] >= THRESHOLDS[at];
+}
+
+/** A whole line as src/log.ts writes it; pino itself would take as much memory as all the rest. */
+export function formatLine(
+  format: 'text' | 'json',
+  level: Level,
+  event: WriteBackEvent,
+  message: string,
+  now: Date,
+): string {
+  if (format === 'json')
+    return `${JSON.stringify({ level: RANKS[level], time: now.getTime(), event, msg: message })}\n`;
+  const time = now.toISOString().replace('T', ' ').replace('Z', '');
+  return `[${time}] ${level}: ${oneLine(message)}\n`;
+}
+
+function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- a terminal takes control characters for orders
+  return text.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ');
+}
+
+/** `15 minutes`: the largest unit that says it exactly. */
+export function spokenDuration(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  const [count, unit] =
+    seconds % 3600 === 0
+      ? [seconds / 3600, 'hour']
+      : seconds % 60 === 0
+        ? [seconds / 60, 'minute']
+        : [seconds, 'second'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,20 @@
+import type { ServerProcess } from '../handover/server-process.ts';
+
+/** What `init` leaves a write-back to do, as JSON in its command line. */
+export interface WriteBackOrder {
+  readonly dir: string;
+  readonly server: ServerProcess;
+  readonly also: readonly string[];
+  readonly reuse: readonly string[];
+  /** Milliseconds without anything new after which it ends; 0: never. */
+  readonly idle: number;
+  /** Milliseconds that are left when the server has ended. */
+  readonly grace: number;
+  /** The fingerprint of what is in the bucket already. */
+  readonly passed: string;
+  /** A JavaScript file, which this Node runs with `passArgs` for each pass. */
+  readonly program: string;
+  readonly passArgs: readonly string[];
+  readonly logFormat: 'text' | 'json';
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
