@@ -17,8 +17,9 @@ export const VERSION = packageJson.version;
 export type Invocation =
   | {
       readonly kind: 'run';
-      readonly command: CommandName;
+      readonly command: CommandName | 'write-back';
       readonly flags: Flags;
+      /** Everything after `--`; of the write-back, the process that it stays beside. */
       readonly server: readonly string[];
     }
   /** Help or version were printed, or a mistake was explained. */
@@ -52,8 +53,8 @@ export function parseCommandLine(args: readonly string[]): Invocation {
   const own = separator === -1 ? args : args.slice(0, separator);
   const server = separator === -1 ? [] : args.slice(separator + 1);
   let invocation: Invocation = { kind: 'done', exitCode: 0 };
-  const program = programFor((command, flags) => {
-    invocation = { kind: 'run', command, flags, server };
+  const program = programFor((command, flags, beside) => {
+    invocation = { kind: 'run', command, flags, server: beside === undefined ? server : [beside] };
   });
   try {
     program.parse([...own], { from: 'user' });
@@ -65,7 +66,9 @@ export function parseCommandLine(args: readonly string[]): Invocation {
   }
 }
 
-function programFor(run: (command: CommandName, flags: Flags) => void): Command {
+type Run = (command: CommandName | 'write-back', flags: Flags, beside?: string) => void;
+
+function programFor(run: Run): Command {
   const program = quiet(new Command('model-cache'))
     .description("Restores a model server's cache from an S3 bucket, byte for byte, and becomes the server.")
     .version(VERSION)
@@ -80,7 +83,16 @@ function programFor(run: (command: CommandName, flags: Flags) => void): Command 
     if (name === 'init') command.usage('[options] [-- server args...]');
     for (const key of keysOf(name)) command.addOption(optionFor(key));
   }
+  addWriteBack(program, run);
   return program;
+}
+
+/** Not for users: `init` leaves it behind, with its own flags and the process that becomes the server. */
+function addWriteBack(program: Command, run: Run): void {
+  const command = quiet(program.command('write-back <server>', { hidden: true })).action(
+    (beside: string, values: Record<string, unknown>) => run('write-back', flagsOf('init', values), beside),
+  );
+  for (const key of keysOf('init')) command.addOption(optionFor(key));
 }
 
 /** Commander throws instead of exiting, and writes at once: touching process.stdout would make the pipe non-blocking. */

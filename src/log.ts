@@ -1,6 +1,7 @@
 import { pino, type Logger as Pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { redactedUsers } from './redact.ts';
+import type { WriteBackEvent } from './write-back/lines.ts';
 
 export interface LogSettings {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -9,6 +10,7 @@ export interface LogSettings {
 
 /** Stable names of what can happen; people filter the JSON log by them. */
 export type LogEvent =
+  | WriteBackEvent
   | 'settings'
   | 'setup.started'
   | 'setup.output'
@@ -31,6 +33,10 @@ export type LogEvent =
   | 'upload.progress'
   | 'upload.item'
   | 'upload.completed'
+  | 'upload.alone'
+  | 'upload.abandoned'
+  | 'upload.failed'
+  | 'upload.parked'
   | 'verify.item'
   | 'verify.completed'
   | 'environment'
@@ -50,23 +56,34 @@ export interface Log {
 /** Of a message, as JSON writes it; with what a line has beside it, lines stay below 4 KiB. */
 const MAX_MESSAGE_BYTES = 3600;
 
-/**
- * Single lines on stderr, written at once: nothing is in flight when the process becomes the server. The descriptor
- * itself is used, since touching `process.stderr` would leave the server a non-blocking pipe.
- */
-export function createLog({ level, format }: LogSettings): Log {
-  const stderr = pino.destination({ fd: 2, sync: true });
-  // A closed or full stderr must not stop a start.
-  stderr.on('error', () => undefined);
+/** Single lines, each given to `write` at once with its end: nothing is in flight when the process becomes the server. */
+export function createLog({ level, format }: LogSettings, write: (line: string) => void = toStderr()): Log {
   const pretty = prettyFactory({
     colorize: false,
     translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l',
     ignore: 'pid,hostname,event',
     singleLine: true,
   });
-  const write =
-    format === 'json' ? (line: string) => stderr.write(line) : (line: string) => stderr.write(pretty(line));
-  return wrap(pino({ level }, { write }));
+  return wrap(pino({ level }, { write: format === 'json' ? write : (line: string) => write(pretty(line)) }));
+}
+
+/** One who says everything to two. */
+export function bothLogs(one: Log, other: Log): Log {
+  const to =
+    (level: keyof Log): Log['info'] =>
+    (event, message) => {
+      one[level](event, message);
+      other[level](event, message);
+    };
+  return { debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') };
+}
+
+/** The descriptor itself is used, since touching `process.stderr` would leave the server a non-blocking pipe. */
+function toStderr(): (line: string) => void {
+  const stderr = pino.destination({ fd: 2, sync: true });
+  // A closed or full stderr must not stop a start.
+  stderr.on('error', () => undefined);
+  return (line) => void stderr.write(line);
 }
 
 function wrap(logger: Pino): Log {

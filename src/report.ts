@@ -42,6 +42,8 @@ export const ReportSchema = v.object({
     v.object({
       status: v.picklist(['completed', 'incomplete', 'nothing-to-do', 'failed', 'planned']),
       sent: Count,
+      /** What left this machine of it: other pods may have sent the rest. */
+      bytesSent: v.number(),
       present: Count,
       manifests: v.array(v.string()),
       failures: v.array(Item),
@@ -62,6 +64,15 @@ export const ReportSchema = v.object({
         }),
       ),
       foreign: v.array(v.object({ path: v.string(), files: v.number(), bytes: v.number() })),
+      /** The background process of a server that runs on this dir. */
+      writeBack: v.nullable(
+        v.object({
+          pid: v.number(),
+          server: v.number(),
+          state: v.picklist(['waiting', 'uploading']),
+          since: v.string(),
+        }),
+      ),
     }),
   ),
   verify: v.optional(

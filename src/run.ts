@@ -3,7 +3,7 @@ import { explain, ModelCacheError, toModelCacheError } from './errors.ts';
 import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
 import { createLog } from './log.ts';
 import { writeAll } from './output.ts';
-import { Reporter } from './report.ts';
+import { Reporter, type Report } from './report.ts';
 import type { Environment } from './settings/raw.ts';
 import { resolveLogSettings, resolveSettings, type Settings } from './settings/settings.ts';
 import type { Context } from './stages/context.ts';
@@ -63,7 +63,8 @@ async function runCommand(
     settings,
     env,
     log: createLog(settings.log),
-    reporter: new Reporter(command === 'env' ? 'status' : command, VERSION, startedAt, new Date()),
+    flags: invocation.flags,
+    reporter: new Reporter(reportName(command), VERSION, startedAt, new Date()),
     startedAt,
     stop: AbortSignal.any([watch.signal, bugs]),
     caughtSignal: () => watch.caught(),
@@ -83,12 +84,19 @@ async function runCommand(
         return await (await import('./commands/status.ts')).status(context);
       case 'verify':
         return await (await import('./commands/verify.ts')).verify(context);
+      case 'write-back':
+        return await (await import('./commands/write-back.ts')).writeBack(context, server);
       case 'env':
         return (await import('./commands/env.ts')).env(context);
     }
   } catch (error) {
     return tellFailure(context, error, watch);
   }
+}
+
+/** Only commands that do something have a report of their own. */
+function reportName(command: Run['command']): Report['command'] {
+  return command === 'env' ? 'status' : command === 'write-back' ? 'upload' : command;
 }
 
 async function tellFailure(context: Context, error: unknown, watch: SignalWatch): Promise<number> {
@@ -102,9 +110,9 @@ async function tellFailure(context: Context, error: unknown, watch: SignalWatch)
   return finish(context, exitCode, code);
 }
 
-function settingsOrExplain({ command, flags, server }: Run, env: Environment): Settings | undefined {
+function settingsOrExplain({ flags, server }: Run, env: Environment): Settings | undefined {
   try {
-    return resolveSettings(flags, env, command === 'init' && server.length > 0);
+    return resolveSettings(flags, env, server.length > 0);
   } catch (error) {
     createLog(resolveLogSettings(flags, env)).error('settings', explain(error));
     return undefined;

@@ -33,7 +33,14 @@ test('a report with everything in it follows its schema, and survives being writ
       bytesShort: 0,
       failures: [failure],
     },
-    upload: { status: 'completed', sent: count, present: count, manifests: ['m'], failures: [] },
+    upload: {
+      status: 'completed',
+      sent: count,
+      bytesSent: 2,
+      present: count,
+      manifests: ['m'],
+      failures: [],
+    },
     status: {
       inSync: false,
       trees: [
@@ -47,6 +54,7 @@ test('a report with everything in it follows its schema, and survives being writ
         },
       ],
       foreign: [{ path: 'x', files: 1, bytes: 2 }],
+      writeBack: { pid: 1, server: 2, state: 'waiting', since: '2026-01-01T00:00:00.000Z' },
     },
     verify: { where: 'bucket', checked: count, failures: [failure] },
     exports: { HF_HOME: '/tmp/models' },

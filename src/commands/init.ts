@@ -3,6 +3,9 @@ import { ownerFor } from '../cache/owner.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { replaceFile } from '../files.ts';
 import { becomeServer } from '../handover/become.ts';
+import { leaveBehind } from '../handover/background.ts';
+import { thisProcess, type ServerProcess } from '../handover/server-process.ts';
+import { supervise, type Companion } from '../handover/supervise.ts';
 import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
 import { findProgram, type Program } from '../handover/program.ts';
 import { runSetup } from '../handover/setup.ts';
@@ -24,6 +27,15 @@ import {
   tellUnmatched,
   type Restored,
 } from '../stages/tell-restore.ts';
+import {
+  fingerprintInBucket,
+  WRITE_BACK_PROGRAM,
+  writeBackMode,
+  writeBackOrder,
+} from '../stages/write-back.ts';
+import type { Level, WriteBackEvent } from '../write-back/lines.ts';
+import type { WriteBackOrder } from '../write-back/order.ts';
+import { WriteBack } from '../write-back/write-back.ts';
 import { redactedCommand } from '../redact.ts';
 import { bytes } from '../stages/words.ts';
 import { Progress } from '../transfer/progress.ts';
@@ -42,7 +54,8 @@ export async function init(context: Context, server: readonly string[], watch: S
   const setupTook = await runSetups(context);
   // --timeout is for the restore; a setup has a timeout of its own.
   const restoring = { ...context, startedAt: context.startedAt + setupTook };
-  const { dir, isWhole, code } = await restoreOrExplain(restoring, server);
+  const restored = await restoreOrExplain(restoring, server);
+  const { dir, isWhole, code } = restored;
   const signal = await context.caughtSignal();
   if (signal !== undefined) return finish(context, exitCodeOf(signal), 'interrupted');
   if (context.settings.strict && !isWhole) {
@@ -55,7 +68,7 @@ export async function init(context: Context, server: readonly string[], watch: S
   const exports = exportVariables(context, dir);
   return server.length === 0
     ? printExports(context, exports, code)
-    : startServer(context, server, exports, code, watch);
+    : startServer(context, server, exports, restored, watch);
 }
 
 /** Reads everything, decides, prints the plan that a run would carry out, and does nothing. */
@@ -111,8 +124,13 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
     dir = found.dir;
     prepared = await prepareDir(context, found);
     if (!isRead(read)) throw read;
-    if (read.catalog.source === 'nothing') return tellEmpty(context, read.store, dir, server);
-    return await restoreInto(context, read, prepared, server);
+    const isEmpty = read.catalog.source === 'nothing';
+    const restored = isEmpty
+      ? tellEmpty(context, read.store, dir, server)
+      : await restoreInto(context, read, prepared, server);
+    return server.length === 0
+      ? restored
+      : { ...restored, inBucket: await fingerprintInBucket(context, prepared, read.catalog) };
   } catch (error) {
     return tellFailed(context, dir, error, server);
   } finally {
@@ -164,7 +182,7 @@ async function startServer(
   context: Context,
   server: readonly string[],
   { variables }: Exports,
-  code: string,
+  { dir, code, inBucket }: Restored,
   watch: SignalWatch,
 ): Promise<number> {
   const { log, reporter } = context;
@@ -178,7 +196,24 @@ async function startServer(
   reporter.add({ server: { program: program.path } });
   log.info('server.exec', `Starting server: ${redactedCommand(server)}`);
   finish(context, undefined, code);
+  const mode = writeBackMode(context, code);
+  const orderFor = (process: ServerProcess): WriteBackOrder =>
+    writeBackOrder(context, dir, process, inBucket ?? '');
+  if (mode === 'in-front') return supervise(program, env, watch, besideServer(context, orderFor));
+  if (mode === 'behind') {
+    const order = JSON.stringify(orderFor(thisProcess()));
+    leaveBehind(WRITE_BACK_PROGRAM, [order], context.env);
+  }
   return becomeServer(program, env, watch);
+}
+
+function besideServer(
+  { env, log }: Context,
+  orderFor: (server: ServerProcess) => WriteBackOrder,
+): (server: ServerProcess) => Companion {
+  const levels = { DEBUG: log.debug, INFO: log.info, WARN: log.warn, ERROR: log.error };
+  const say = (level: Level, event: WriteBackEvent, message: string): void => levels[level](event, message);
+  return (server) => new WriteBack(orderFor(server), { env, say });
 }
 
 /** Only what the server itself is wrong with stops it; a check of ours that fails leaves the decision to the kernel. */

@@ -1,3 +1,4 @@
+import { readWriteBack, type WriteBackStatus } from '../cache/write-back-lock.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { compareTrees, isInSync, type TreeComparison } from '../model/compare.ts';
@@ -18,9 +19,17 @@ export async function status(context: Context): Promise<number> {
   const inventory = cache === undefined ? emptyInventory(settings.dirs) : await scanLocal(context, cache);
   const trees = compareTrees(catalog, inventory);
   const inSync = trees.every(isInSync);
-  reporter.add({ status: { inSync, trees: [...trees], foreign: [...inventory.foreign] } });
-  if (!settings.json) print(describe(store.url, inventory, catalog, trees));
+  const writeBack = (cache && (await readWriteBack(cache.dir))) ?? null;
+  reporter.add({ status: { inSync, trees: [...trees], foreign: [...inventory.foreign], writeBack } });
+  if (!settings.json)
+    print(`${describe(store.url, inventory, catalog, trees)}${describeWriteBack(writeBack)}`);
   return finish(context, settings.check && !inSync ? 1 : 0, 'ok');
+}
+
+function describeWriteBack(writeBack: WriteBackStatus | null): string {
+  if (writeBack === null) return '';
+  const { pid, server, state, since } = writeBack;
+  return `write-back  ${state} since ${since} (PID ${pid}, beside the server with PID ${server})\n`;
 }
 
 function emptyInventory(dirs: readonly string[]): Inventory {

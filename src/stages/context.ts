@@ -2,12 +2,14 @@ import type { StopSignal } from '../handover/signals.ts';
 import { explain, type ModelCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Reporter } from '../report.ts';
-import type { Environment } from '../settings/raw.ts';
+import type { Environment, Flags } from '../settings/raw.ts';
 import type { Settings } from '../settings/settings.ts';
 
 /** What every stage may use. Nothing here is global: main makes one per run. */
 export interface Context {
   readonly settings: Settings;
+  /** As they were given: who goes on in another process gives them again. */
+  readonly flags: Flags;
   /** As the process got it; the server's is made from it. */
   readonly env: Environment;
   readonly log: Log;

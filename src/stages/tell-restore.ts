@@ -12,6 +12,8 @@ export interface Restored {
   /** Everything that was asked for is here. */
   readonly isWhole: boolean;
   readonly code: Report['code'];
+  /** The fingerprint of the dir, when the bucket has all of it. */
+  readonly inBucket?: string;
 }
 
 const WHY_LEFT_OUT =
@@ -75,7 +77,9 @@ export function tellUnmatched({ log, reporter }: Context, store: Store, plan: Re
 
 export function tellEmpty(context: Context, store: Store, dir: string, server: readonly string[]): Restored {
   const { log, reporter } = context;
-  const next = `${nextStep(context, server, dir)}; \`model-cache upload\` then puts it into ${store.url}`;
+  const isSentLater = server.length > 0 && context.settings.writeBack !== 'off';
+  const how = isSentLater ? 'what it gets is then put' : '`model-cache upload` then puts it';
+  const next = `${nextStep(context, server, dir)}; ${how} into ${store.url}`;
   log.warn('restore.empty', `Nothing in the bucket yet: ${next}`);
   reporter.add({ restore: emptyReport('empty') });
   return { dir, isWhole: false, code: 'bucket-empty' };

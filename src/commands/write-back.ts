@@ -1,0 +1,100 @@
+import { explain, toModelCacheError, type ErrorCode } from '../errors.ts';
+import { stopWithParent } from '../handover/lifeline.ts';
+import { bothLogs, createLog, type Log, type LogEvent } from '../log.ts';
+import type { FileFailure } from '../model/file-failure.ts';
+import type { Context } from '../stages/context.ts';
+import { requireLocalCache } from '../stages/local-cache.ts';
+import {
+  carryOut,
+  describeUpload,
+  explainLeftOut,
+  prepareUpload,
+  type Uploaded,
+} from '../stages/run-upload.ts';
+import { parseServerProcess } from '../handover/server-process.ts';
+import { EXIT_DONE, EXIT_LATER, EXIT_LEFT_SOME, EXIT_NEVER } from '../write-back/pass-end.ts';
+import { serverStderr } from '../write-back/server-stderr.ts';
+
+/**
+ * One pass of the write-back, which starts it and reads its exit code: an upload that nobody watches. It tells on the
+ * server's stderr what a user wants to know, and the rest in its own log.
+ */
+export async function writeBack(context: Context, [server = '']: readonly string[]): Promise<number> {
+  stopWithParent();
+  const { settings } = context;
+  const besideServer = createLog(settings.log, serverStderr(parseServerProcess(server)));
+  const log = bothLogs(context.log, forServer(besideServer));
+  try {
+    return await pass({ ...context, log });
+  } catch (error) {
+    return tellWhyNot(log, context, error);
+  }
+}
+
+async function pass(context: Context): Promise<number> {
+  const { log } = context;
+  const cache = requireLocalCache(context, 'upload');
+  return prepareUpload(context, cache, async (atHand) => {
+    const uploaded = await carryOut(context, cache, atHand, (failure) => tellLeftOut(log, failure));
+    const { sent, manifests } = uploaded;
+    if (sent.length > 0 || manifests.length > 0)
+      log.info('upload.completed', describeUpload(atHand.store, uploaded));
+    return leftUnfinished(uploaded) ? EXIT_LEFT_SOME : EXIT_DONE;
+  });
+}
+
+/** What is still being written will be whole later; everything else stays as it is until something is new. */
+function leftUnfinished({ failures }: Uploaded): boolean {
+  return failures.some(({ error }) => isUnfinished(error));
+}
+
+function tellLeftOut(log: Log, failure: FileFailure): void {
+  const isWorthTelling = !isUnfinished(failure.error) && failure.error.code !== 'path-unsafe';
+  log[isWorthTelling ? 'warn' : 'debug']('upload.item', explainLeftOut(failure));
+}
+
+function isUnfinished({ code }: FileFailure['error']): boolean {
+  return code === 'file-changed';
+}
+
+/** What no waiting will better: the key's rights, the settings, what is in the bucket. */
+const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
+  'setting-invalid',
+  'store-not-configured',
+  'store-url-invalid',
+  'store-credentials-missing',
+  'store-credentials-refused',
+  'store-bucket-missing',
+  'store-region-wrong',
+  'store-unsupported',
+  'format-unknown',
+]);
+
+function tellWhyNot(log: Log, { stop }: Context, error: unknown): number {
+  const { code } = toModelCacheError(error);
+  if (stop.aborted) {
+    log.info('upload.parked', 'The upload was stopped; what is in the bucket of it stays for the next one');
+    return EXIT_LATER;
+  }
+  if (code === 'store-denied') {
+    log.warn('upload.failed', `Nothing is uploaded: this key may not write (${explain(error)})`);
+    return EXIT_NEVER;
+  }
+  const isForGood = FOR_GOOD.has(code);
+  const next = isForGood ? 'nothing is uploaded' : 'it is tried again later';
+  log.warn('upload.failed', `Upload failed: ${explain(error)}; ${next}`);
+  if (code === 'internal' && error instanceof Error) log.debug('upload.failed', String(error.stack));
+  return isForGood ? EXIT_NEVER : EXIT_LATER;
+}
+
+/** Beside a server: no progress, and nothing that a run without news says. */
+function forServer({ info, warn, error }: Log): Log {
+  const silent = (): void => undefined;
+  const isForServer = (event: LogEvent): boolean =>
+    event.startsWith('upload.') && event !== 'upload.progress';
+  const only =
+    (say: Log['info']): Log['info'] =>
+    (event, message) =>
+      isForServer(event) ? say(event, message) : undefined;
+  return { debug: silent, info: only(info), warn: only(warn), error: only(error) };
+}
