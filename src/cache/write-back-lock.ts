@@ -1,5 +1,6 @@
 import { constants, ftruncateSync, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { hasErrno } from '../errors.ts';
 import { tryLock } from './flock.ts';
 import { layout } from './layout.ts';
 
@@ -26,7 +27,12 @@ export class WriteBackLock {
 
   /** Undefined when someone else has it; where there is no flock, nobody has. Throws what opening the file throws. */
   static async tryTake(dir: string): Promise<WriteBackLock | undefined> {
-    const file = await open(layout.writeBackLock(dir), O_RDWR | O_CREAT | O_NOFOLLOW, 0o644);
+    const path = layout.writeBackLock(dir);
+    const file = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o644).catch((error: unknown) => {
+      // Another user's, from an earlier start: it can be locked, and keeps what it says.
+      if (!hasErrno(error, 'EACCES')) throw error;
+      return open(path, O_RDONLY | O_NOFOLLOW);
+    });
     if ((await tryLock(file)) !== 'held') return new WriteBackLock(file);
     await file.close();
     return undefined;

@@ -1,5 +1,6 @@
 import { explain, toModelCacheError, type ErrorCode } from '../errors.ts';
 import { stopWithParent } from '../handover/lifeline.ts';
+import { yieldToEverybody } from '../handover/priority.ts';
 import { bothLogs, createLog, type Log, type LogEvent } from '../log.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { Context } from '../stages/context.ts';
@@ -20,6 +21,7 @@ import { serverStderr } from '../write-back/server-stderr.ts';
  * server's stderr what a user wants to know, and the rest in its own log.
  */
 export async function writeBack(context: Context, [server = '']: readonly string[]): Promise<number> {
+  yieldToEverybody();
   stopWithParent();
   const { settings } = context;
   const besideServer = createLog(settings.log, serverStderr(parseServerProcess(server)));

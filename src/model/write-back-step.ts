@@ -16,6 +16,8 @@ export interface WriteBackProgress {
   readonly owed: OwedPass | undefined;
   /** The last change, end of a pass or live download. */
   readonly stirred: number;
+  /** Since when there is something new that no pass was made for, and how long that may wait for it to settle. */
+  readonly restless: { readonly since: number | undefined; readonly limit: number };
 }
 
 /** When a pass is asked to end, and when it is killed. */
@@ -35,6 +37,9 @@ export type WriteBackStep = 'wait' | 'pass' | 'ask-for-downloads';
 
 /** Between two looks that found the same, before it counts as settled. */
 const SETTLED_AFTER = 1000;
+/** What never settles (a log in a mirrored folder) must not keep the rest from the bucket, nor cause pass after pass. */
+const RESTLESS_LIMIT = 15_000;
+const LONGEST_RESTLESS_LIMIT = 300_000;
 const LOOK_EVERY = 2000;
 const LOOK_EVERY_UNSETTLED = 1000;
 /** Of all time, this part at most is spent looking. */
@@ -43,7 +48,14 @@ const FIRST_WAIT = { 'left-some': 10_000, later: 15_000 } as const;
 const LONGEST_WAIT = 300_000;
 
 export function newProgress(passed: string, now: number): WriteBackProgress {
-  return { passed, seen: undefined, running: undefined, owed: undefined, stirred: now };
+  return {
+    passed,
+    seen: undefined,
+    running: undefined,
+    owed: undefined,
+    stirred: now,
+    restless: { since: undefined, limit: RESTLESS_LIMIT },
+  };
 }
 
 export function afterLook(
@@ -51,9 +63,15 @@ export function afterLook(
   fingerprint: string,
   { began, ended }: { readonly began: number; readonly ended: number },
 ): WriteBackProgress {
-  const { seen } = progress;
+  const { seen, restless } = progress;
   if (seen?.fingerprint === fingerprint) return { ...progress, seen: { ...seen, last: began } };
-  return { ...progress, seen: { fingerprint, since: ended, last: ended }, stirred: ended };
+  const since = fingerprint === progress.passed ? undefined : (restless.since ?? ended);
+  return {
+    ...progress,
+    seen: { fingerprint, since: ended, last: ended },
+    stirred: ended,
+    restless: { ...restless, since },
+  };
 }
 
 /** From the end of one look to the next one. `took`: how long that look was. */
@@ -63,18 +81,22 @@ export function pauseAfterLook(progress: WriteBackProgress, took: number): numbe
 }
 
 export function afterPassStart(progress: WriteBackProgress): WriteBackProgress {
-  return { ...progress, running: progress.seen?.fingerprint };
+  const limit = isSettled(progress)
+    ? RESTLESS_LIMIT
+    : Math.min(2 * progress.restless.limit, LONGEST_RESTLESS_LIMIT);
+  return { ...progress, running: progress.seen?.fingerprint, restless: { since: undefined, limit } };
 }
 
 export function afterPass(progress: WriteBackProgress, end: PassEnd, now: number): WriteBackProgress {
   const fingerprint = progress.running ?? progress.passed;
   const isPassed = end === 'done' || end === 'left-some';
+  const isNoNews = end === 'left-some' && progress.owed?.fingerprint === fingerprint;
   return {
     ...progress,
     running: undefined,
     passed: isPassed ? fingerprint : progress.passed,
     owed: end === 'left-some' || end === 'later' ? owedAfter(progress, fingerprint, end, now) : undefined,
-    stirred: now,
+    stirred: isNoNews ? progress.stirred : now,
   };
 }
 
@@ -88,7 +110,7 @@ export function nextStep(progress: WriteBackProgress, now: number, idle: number)
   if (running !== undefined || seen === undefined) return 'wait';
   // A store that is away is not asked more often because more is waiting for it.
   if (owed?.why === 'later') return now >= owed.at && isSettled(progress) ? 'pass' : 'wait';
-  if (isUnpassed(progress)) return isSettled(progress) ? 'pass' : 'wait';
+  if (isUnpassed(progress)) return isSettled(progress) || isTired(progress, now) ? 'pass' : 'wait';
   if (owed !== undefined && now >= owed.at && isSettled(progress)) return 'pass';
   return idle > 0 && now - stirred >= idle ? 'ask-for-downloads' : 'wait';
 }
@@ -105,6 +127,11 @@ export function boundsOfLastPass(now: number, grace: number): PassBounds {
 
 function isSettled({ seen }: WriteBackProgress): boolean {
   return seen !== undefined && seen.last - seen.since >= SETTLED_AFTER;
+}
+
+/** Of waiting for what does not settle. */
+function isTired({ restless: { since, limit } }: WriteBackProgress, now: number): boolean {
+  return since !== undefined && now - since >= limit;
 }
 
 function owedAfter(

@@ -11,7 +11,7 @@ import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
 
 /** Beside the file that this is built into. */
 const BUILT = import.meta.dirname;
-export const WRITE_BACK_PROGRAM = join(BUILT, 'write-back.js');
+export const WRITE_BACK_PROGRAM = join(BUILT, 'write-back.cjs');
 const PASS_PROGRAM = join(BUILT, 'main.js');
 
 /** Larger caches are not looked through once more before the server starts; the write-back does it beside it. */

@@ -27,8 +27,21 @@ export function formatLine(
 ): string {
   if (format === 'json')
     return `${JSON.stringify({ level: RANKS[level], time: now.getTime(), event, msg: message })}\n`;
-  const time = now.toISOString().replace('T', ' ').replace('Z', '');
+  const time = isoTime(now).replace('T', ' ').replace('Z', '');
   return `[${time}] ${level}: ${oneLine(message)}\n`;
+}
+
+/** As `toISOString` would have it, which is not asked: in V8, it takes most of a MiB that an idle process never needs. */
+export function isoTime(time: Date): string {
+  const [year, month, day] = [time.getUTCFullYear(), time.getUTCMonth() + 1, time.getUTCDate()];
+  const [hours, minutes, seconds] = [time.getUTCHours(), time.getUTCMinutes(), time.getUTCSeconds()];
+  const date = `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}`;
+  const clock = `${digits(hours, 2)}:${digits(minutes, 2)}:${digits(seconds, 2)}`;
+  return `${date}T${clock}.${digits(time.getUTCMilliseconds(), 3)}Z`;
+}
+
+function digits(count: number, width: number): string {
+  return String(count).padStart(width, '0');
 }
 
 function oneLine(text: string): string {

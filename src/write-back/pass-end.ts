@@ -2,7 +2,8 @@ import type { PassEnd } from '../model/write-back-step.ts';
 
 /** Exit codes by which a pass tells how it ended. */
 export const EXIT_DONE = 0;
-export const EXIT_LEFT_SOME = 1;
+/** Not 1, with which Node itself ends a program that cannot even begin. */
+export const EXIT_LEFT_SOME = 3;
 export const EXIT_LATER = 75;
 export const EXIT_NEVER = 77;
 

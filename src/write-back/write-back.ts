@@ -1,7 +1,7 @@
 import { WriteBackLock } from '../cache/write-back-lock.ts';
 import { isRunning } from '../handover/server-process.ts';
 import { realClock, Sleeper } from './clock.ts';
-import type { Level, WriteBackEvent } from './lines.ts';
+import { isoTime, type Level, type WriteBackEvent } from './lines.ts';
 import type { WriteBackLoop } from './loop.ts';
 import type { WriteBackOrder } from './order.ts';
 import { createLoop } from './start.ts';
@@ -36,7 +36,7 @@ export class WriteBack {
     const lock = await this.#takeLock();
     if (lock === undefined) return;
     const onState = (state: 'waiting' | 'uploading'): void =>
-      lock.say({ pid: process.pid, server: server.pid, state, since: new Date().toISOString() });
+      lock.say({ pid: process.pid, server: server.pid, state, since: isoTime(new Date()) });
     onState('waiting');
     this.#loop = createLoop(this.#order, { env, say, onState });
     if (this.#isStopped) this.#loop.stop();

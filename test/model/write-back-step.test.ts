@@ -27,7 +27,8 @@ for (const [what, progress, now, step] of [
   ['a pass is running', afterPassStart(looked('old', 'new', 0, 1000)), IDLE * 2, 'wait'],
   ['nothing came for less than the idle time', looked('old', 'old', 0, 2000), IDLE - 1, 'wait'],
   ['nothing came for the idle time', looked('old', 'old', 0, 2000), IDLE, 'ask-for-downloads'],
-  ['something unsettled is there', looked('old', 'new', 0), IDLE, 'wait'],
+  ['something unsettled is there', looked('old', 'new', 0), 14_999, 'wait'],
+  ['something has not settled for 15 s', looked('old', 'new', 0), 15_000, 'pass'],
   ['a download was live', afterLiveDownload(looked('', '', 0, 2000), 1000), IDLE + 999, 'wait'],
   ['a pass was done', passed('done', 5000), 5000 + IDLE - 1, 'wait'],
   ['the idle time is over after a pass', passed('done', 5000), 5000 + IDLE, 'ask-for-downloads'],
@@ -133,3 +134,23 @@ function look(progress: WriteBackProgress, fingerprint: string, time: number): W
 function passed(end: PassEnd, now: number): WriteBackProgress {
   return afterPass(afterPassStart(looked('old', 'new', 0, 1000)), end, now);
 }
+
+test('what never settles gets passes further and further apart, until it settles', () => {
+  let progress = newProgress('', 0);
+  const passesAt: number[] = [];
+  for (let now = 0; now < 200_000; now += 1000) {
+    progress = look(progress, `growing ${now}`, now);
+    if (nextStep(progress, now, IDLE) !== 'pass') continue;
+    passesAt.push(now);
+    progress = afterPass(afterPassStart(progress), 'done', now);
+  }
+  assert.deepEqual(passesAt, [15_000, 46_000, 107_000]);
+  progress = look(look(progress, 'whole', 200_000), 'whole', 201_000);
+  assert.equal(nextStep(progress, 201_000, IDLE), 'pass');
+  assert.equal(afterPassStart(progress).restless.limit, 15_000);
+});
+
+test('files that are never finished do not keep it from being idle', () => {
+  const again = afterPassStart(passed('left-some', 5000));
+  assert.equal(afterPass(again, 'left-some', 15_000).stirred, 5000);
+});

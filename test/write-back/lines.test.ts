@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { formatLine, isSaid, spokenDuration } from '../../src/write-back/lines.ts';
+import { formatLine, isoTime, isSaid, spokenDuration } from '../../src/write-back/lines.ts';
 
 const LOG = new URL('../../src/log.ts', import.meta.url).href;
 const NOW = new Date(Date.UTC(2026, 10, 23, 23, 41, 47, 123));
@@ -9,6 +9,11 @@ const NOW = new Date(Date.UTC(2026, 10, 23, 23, 41, 47, 123));
 test('text: as the rest of the program writes it', () => {
   const line = formatLine('text', 'INFO', 'write-back.ended', 'message', NOW);
   assert.equal(line, '[2026-11-23 23:41:47.123] INFO: message\n');
+});
+
+test('a time is what toISOString would say', () => {
+  for (const milliseconds of [0, 1, 951_782_399_999, 951_868_800_010, NOW.getTime()])
+    assert.equal(isoTime(new Date(milliseconds)), new Date(milliseconds).toISOString());
 });
 
 for (const format of ['text', 'json'] as const) {

@@ -64,7 +64,7 @@ test(
   { skip },
   async () => {
     const pipe = new CacheDir(scratch.path).at('pipe');
-    spawnSync('mkfifo', [pipe]);
+    spawnSync('sh', ['-c', `mkfifo '${pipe}'`]);
     const reader = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
     const server = await started(`exec 2>'${pipe}'`);
     const write = serverStderr(serverOf(server));
