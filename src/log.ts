@@ -1,50 +1,12 @@
 import { pino, type Logger as Pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import type { LogEvent } from './log-event.ts';
 import { redactedUsers } from './redact.ts';
-import type { WriteBackEvent } from './write-back/lines.ts';
 
 export interface LogSettings {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly format: 'text' | 'json';
 }
-
-/** Stable names of what can happen; people filter the JSON log by them. */
-export type LogEvent =
-  | WriteBackEvent
-  | 'settings'
-  | 'setup.started'
-  | 'setup.output'
-  | 'setup.completed'
-  | 'setup.failed'
-  | 'dir.chosen'
-  | 'dir.refused'
-  | 'store.ready'
-  | 'store.missing'
-  | 'manifest.refused'
-  | 'cache.reused'
-  | 'restore.started'
-  | 'restore.progress'
-  | 'restore.item'
-  | 'restore.completed'
-  | 'restore.failed'
-  | 'restore.empty'
-  | 'restore.unmatched'
-  | 'upload.started'
-  | 'upload.progress'
-  | 'upload.item'
-  | 'upload.completed'
-  | 'upload.alone'
-  | 'upload.abandoned'
-  | 'upload.failed'
-  | 'upload.parked'
-  | 'verify.item'
-  | 'verify.completed'
-  | 'environment'
-  | 'report'
-  | 'server.exec'
-  | 'server.failed'
-  | 'interrupted'
-  | 'command.failed';
 
 export interface Log {
   debug(event: LogEvent, message: string): void;

@@ -33,9 +33,8 @@ import {
   writeBackMode,
   writeBackOrder,
 } from '../stages/write-back.ts';
-import type { Level, WriteBackEvent } from '../write-back/lines.ts';
 import type { WriteBackOrder } from '../write-back/order.ts';
-import { WriteBack } from '../write-back/write-back.ts';
+import { WriteBack, type WriteBackTools } from '../write-back/write-back.ts';
 import { redactedCommand } from '../redact.ts';
 import { bytes } from '../stages/words.ts';
 import { Progress } from '../transfer/progress.ts';
@@ -211,8 +210,8 @@ function besideServer(
   { env, log }: Context,
   orderFor: (server: ServerProcess) => WriteBackOrder,
 ): (server: ServerProcess) => Companion {
-  const levels = { DEBUG: log.debug, INFO: log.info, WARN: log.warn, ERROR: log.error };
-  const say = (level: Level, event: WriteBackEvent, message: string): void => levels[level](event, message);
+  const levels = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  const say: WriteBackTools['say'] = (level, event, message) => log[levels[level]](event, message);
   return (server) => new WriteBack(orderFor(server), { env, say });
 }
 

@@ -1,7 +1,8 @@
 import { explain, toModelCacheError, type ErrorCode } from '../errors.ts';
 import { stopWithParent } from '../handover/lifeline.ts';
 import { yieldToEverybody } from '../handover/priority.ts';
-import { bothLogs, createLog, type Log, type LogEvent } from '../log.ts';
+import type { LogEvent } from '../log-event.ts';
+import { bothLogs, createLog, type Log } from '../log.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { Context } from '../stages/context.ts';
 import { requireLocalCache } from '../stages/local-cache.ts';
@@ -90,13 +91,13 @@ function tellWhyNot(log: Log, { stop }: Context, error: unknown): number {
 }
 
 /** Beside a server: no progress, and nothing that a run without news says. */
-function forServer({ info, warn, error }: Log): Log {
-  const silent = (): void => undefined;
+function forServer(log: Log): Log {
   const isForServer = (event: LogEvent): boolean =>
     event.startsWith('upload.') && event !== 'upload.progress';
   const only =
-    (say: Log['info']): Log['info'] =>
-    (event, message) =>
-      isForServer(event) ? say(event, message) : undefined;
-  return { debug: silent, info: only(info), warn: only(warn), error: only(error) };
+    (level: keyof Log): Log['info'] =>
+    (event, message) => {
+      if (isForServer(event)) log[level](event, message);
+    };
+  return { debug: () => undefined, info: only('info'), warn: only('warn'), error: only('error') };
 }

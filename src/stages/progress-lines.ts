@@ -1,4 +1,5 @@
-import type { Log, LogEvent } from '../log.ts';
+import type { LogEvent } from '../log-event.ts';
+import type { Log } from '../log.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { bytes, seconds, speed } from './words.ts';
 

@@ -148,10 +148,10 @@ export class SharedUploads {
 class NotShared extends Error {}
 
 /** A key without the rights, or a provider without the calls, can still upload alone. */
-const REFUSALS: readonly ErrorCode[] = ['store-denied', 'store-unsupported'];
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['store-denied', 'store-unsupported']);
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof ModelCacheError && REFUSALS.includes(error.code);
+  return error instanceof ModelCacheError && REFUSALS.has(error.code);
 }
 
 async function sharable<T>(request: Promise<T>): Promise<T> {

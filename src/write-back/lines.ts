@@ -1,10 +1,7 @@
-/** The stable names of what a write-back tells, as `LogEvent` has them for the rest of the program. */
-export type WriteBackEvent =
-  | 'write-back.started'
-  | 'write-back.waiting'
-  | 'write-back.pass'
-  | 'write-back.ended'
-  | 'write-back.failed';
+import type { LogEvent } from '../log-event.ts';
+
+/** The stable names of what a write-back tells. */
+export type WriteBackEvent = Extract<LogEvent, `write-back.${string}`>;
 
 export type Level = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
