@@ -2,7 +2,8 @@ import { rangesOf, type ByteRange } from './parts.ts';
 
 /**
  * How pods that hold the same file send one object together. Nobody leads: each lists the parts that are there, sends
- * one that is missing, chosen at random, and whoever sees all of them completes the upload.
+ * one that is missing, chosen at random, and whoever sees all of them completes the upload. So that two seldom choose
+ * the same, each begins with a share of its own: its place among the pods, known by the uploads that they have begun.
  */
 
 /** One's own file as the parts of an upload: what each must be in the bucket. */
@@ -24,7 +25,33 @@ interface PartThere {
 export function meetingPoint<T extends { readonly initiated: number; readonly id: string }>(
   uploads: readonly T[],
 ): T | undefined {
-  return uploads.toSorted((a, b) => a.initiated - b.initiated || (a.id < b.id ? -1 : 1))[0];
+  return inOrder(uploads)[0];
+}
+
+function inOrder<T extends { readonly initiated: number; readonly id: string }>(
+  uploads: readonly T[],
+): readonly T[] {
+  return uploads.toSorted((a, b) => a.initiated - b.initiated || (a.id < b.id ? -1 : 1));
+}
+
+/** One's place among the pods that send an object, from 0, and how many they are. */
+export interface Place {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** By the upload that each has begun. Those of pods that were killed count: their shares are taken over at the end. */
+export function placeAmong(
+  uploads: readonly { readonly initiated: number; readonly id: string }[],
+  own: string,
+): Place {
+  const index = inOrder(uploads).findIndex(({ id }) => id === own);
+  return index < 0 ? { index: 0, of: 1 } : { index, of: uploads.length };
+}
+
+/** Whether a part, by its number, is of the share of a place. */
+export function isOfShare(number: number, { index, of }: Place): boolean {
+  return (number - 1) % of === index;
 }
 
 /** The bytes of part `number`, which counts from 1. */
@@ -55,6 +82,8 @@ export function mayBeMd5(etag: string): boolean {
 export interface Race {
   /** Neither in the bucket nor on their way from here. */
   readonly missing: readonly number[];
+  /** Those of them that are of one's own share. */
+  readonly share: readonly number[];
   /** On their way from here. */
   readonly inFlight: number;
   /** Parts that were sent from here, and by others, since this pod joined. */
@@ -69,12 +98,13 @@ export type Move = { readonly kind: 'send'; readonly part: number } | { readonly
  * has on its way, and the last parts are left to chance: most likely somebody is sending them already.
  */
 export function nextMove(race: Race, random: () => number): Move {
-  const { missing, inFlight } = race;
+  const { missing, share, inFlight } = race;
   const others = othersIn(race);
   if (missing.length === 0 || inFlight >= partsAtOnce(race)) return { kind: 'wait' };
-  const isTail = missing.length < 2 * others;
-  if (isTail && random() > (0.5 * missing.length) / (others + 1)) return { kind: 'wait' };
-  const part = missing[Math.floor(random() * missing.length)];
+  const isTail = share.length === 0 && missing.length < 3 * others;
+  if (isTail && random() > (0.25 * missing.length) / (others + 1)) return { kind: 'wait' };
+  const choice = share.length > 0 ? share : missing;
+  const part = choice[Math.floor(random() * choice.length)];
   return part === undefined ? { kind: 'wait' } : { kind: 'send', part };
 }
 

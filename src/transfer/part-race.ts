@@ -1,14 +1,17 @@
+import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { rangesOf } from '../model/parts.ts';
 import {
+  isOfShare,
   lookAgainAfter,
   mayBeMd5,
   nextMove,
   rangeOfPart,
   rightParts,
   type OwnParts,
+  type Place,
   type Race,
 } from '../model/part-sharing.ts';
 import { isWorthRetrying, type Multiparts, type OpenUpload, type SentPart } from '../store/store.ts';
@@ -21,6 +24,8 @@ const ATTEMPTS = 4;
 const PIECE = 64 * 1024;
 /** Until a part has shown how long one takes. */
 const FIRST_PART_TIME_MS = 200;
+/** Pods come and go; who takes which share need not be known to the second. */
+const PLACE_AGAIN_AFTER_MS = 500;
 
 /** ETags of this store say nothing of the content: what others sent cannot be told from anything else. */
 export class OpaqueEtags extends Error {}
@@ -32,21 +37,29 @@ export interface RaceTools {
   readonly signal: AbortSignal;
 }
 
+/** An upload, and who takes part in it. */
+export interface Meeting {
+  readonly upload: OpenUpload;
+  /** One's place among them now. */
+  readonly place: () => Promise<Place>;
+}
+
 /**
  * Sends what is missing of one upload, beside others who do the same, until every part is there. Returns the parts,
  * each with the MD5 of one's own bytes. Throws `OpaqueEtags`, `object-upload-gone`, or what the store or the file says;
  * what was sent by then stays in the upload.
  */
 export async function sendMissingParts(
-  upload: OpenUpload,
+  meeting: Meeting,
   file: FileHandle,
   own: OwnParts,
   tools: RaceTools,
 ): Promise<readonly SentPart[]> {
-  return new PartRace(upload, file, own, tools).run();
+  return new PartRace(meeting, file, own, tools).run();
 }
 
 class PartRace {
+  readonly #meeting: Meeting;
   readonly #upload: OpenUpload;
   readonly #file: FileHandle;
   readonly #own: OwnParts;
@@ -59,10 +72,13 @@ class PartRace {
   readonly #inFlight = new Map<number, { readonly work: Promise<void>; readonly stop: AbortController }>();
   #failure: { readonly error: unknown } | undefined;
   #lookedAt: number | undefined;
+  #place: Place = { index: 0, of: 1 };
+  #placedAt = -Infinity;
   #partTime = FIRST_PART_TIME_MS;
 
-  constructor(upload: OpenUpload, file: FileHandle, own: OwnParts, tools: RaceTools) {
-    this.#upload = upload;
+  constructor(meeting: Meeting, file: FileHandle, own: OwnParts, tools: RaceTools) {
+    this.#meeting = meeting;
+    this.#upload = meeting.upload;
     this.#file = file;
     this.#own = own;
     this.#tools = tools;
@@ -88,8 +104,10 @@ class PartRace {
 
   #race(): Race {
     const isMissing = (number: number): boolean => !this.#there.has(number) && !this.#inFlight.has(number);
+    const missing = this.#numbers.filter(isMissing);
     return {
-      missing: this.#numbers.filter(isMissing),
+      missing,
+      share: missing.filter((number) => isOfShare(number, this.#place)),
       inFlight: this.#inFlight.size,
       mine: this.#mine.size,
       theirs: this.#there.size - this.#mine.size - this.#before.size,
@@ -102,6 +120,10 @@ class PartRace {
     const { multiparts, progress, signal } = this.#tools;
     const listed = await multiparts.parts(this.#upload, signal);
     progress.sign();
+    if (performance.now() - this.#placedAt >= PLACE_AGAIN_AFTER_MS) {
+      this.#place = await this.#meeting.place();
+      this.#placedAt = performance.now();
+    }
     if (listed.some(({ etag }) => !mayBeMd5(etag))) throw new OpaqueEtags();
     for (const [number, part] of rightParts(this.#own, listed)) {
       if (!this.#there.has(number) && this.#lookedAt === undefined) this.#before.add(number);
@@ -144,6 +166,9 @@ class PartRace {
       return await multiparts.putPart(this.#upload, { number, size: bytes.length, md5, chunks }, signal);
     } catch (error) {
       progress.takeBack(sent.bytes);
+      // Refused as other bytes than announced: was it the way, or the file?
+      if (isOtherContent(error) && createHash('md5').update(bytes).digest('hex') !== md5)
+        throw this.#fileChanged();
       throw error;
     }
   }
@@ -164,11 +189,18 @@ class PartRace {
     const bytes = Buffer.allocUnsafeSlow(end - start);
     for (let filled = 0; filled < bytes.length;) {
       const { bytesRead } = await this.#file.read(bytes, filled, bytes.length - filled, start + filled);
-      if (bytesRead === 0)
-        throw new ModelCacheError('file-changed', `the file of ${this.#upload.key} became shorter`);
+      if (bytesRead === 0) throw this.#fileChanged();
       filled += bytesRead;
     }
     return bytes;
+  }
+
+  #fileChanged(): ModelCacheError {
+    return new ModelCacheError(
+      'file-changed',
+      `the file of ${this.#upload.key} changed while it was sent; it was not sent`,
+      { hint: 'the next upload takes it' },
+    );
   }
 
   /** Until a part is done, or it is time to look or to try one's luck again. */
@@ -184,5 +216,9 @@ class PartRace {
 
 /** What did not arrive as it was read may have been changed on the way. */
 function isWorthSendingAgain(error: unknown): boolean {
-  return isWorthRetrying(error) || toModelCacheError(error).code === 'object-digest-differs';
+  return isWorthRetrying(error) || isOtherContent(error);
+}
+
+function isOtherContent(error: unknown): boolean {
+  return toModelCacheError(error).code === 'object-digest-differs';
 }

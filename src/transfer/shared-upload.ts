@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError, toModelCacheError, type ErrorCode } from '../errors.ts';
-import { meetingPoint, type OwnParts } from '../model/part-sharing.ts';
+import { meetingPoint, placeAmong, type OwnParts } from '../model/part-sharing.ts';
 import type { Multiparts, OpenUpload, SentPart, Store } from '../store/store.ts';
-import { OpaqueEtags, sendMissingParts, type RaceTools } from './part-race.ts';
+import { OpaqueEtags, sendMissingParts, type Meeting, type RaceTools } from './part-race.ts';
 import type { Progress } from './progress.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -23,15 +23,16 @@ export interface ObjectToShare {
   readonly replaces?: string | undefined;
 }
 
-interface Meeting {
-  readonly upload: OpenUpload;
-  /** Begun by this pod. */
-  readonly isOurs: boolean;
+/** An upload that everybody joins, and the one by which the others know of this pod: its own, or the same. */
+interface Joined extends Meeting {
+  readonly own: OpenUpload;
 }
 
 const MEETINGS = 4;
 /** Two pods that begin an upload at the same moment may not see each other's at once. */
 const SECOND_LOOK_MS = 300;
+/** Also when we were stopped ourselves. */
+const ABORT_WITHIN_MS = 2000;
 
 /** Sends large objects together with whoever else sends them: the multipart upload is where pods meet. */
 export class SharedUploads {
@@ -57,8 +58,8 @@ export class SharedUploads {
     for (let meetings = 1; ; meetings += 1) {
       if (await this.#isThere(object, own.size)) return true;
       try {
-        const meeting = await this.#meet(object.key);
-        await this.#sendTo(meeting, file, own);
+        const joined = await this.#join(object.key);
+        await this.#sendTo(joined, file, own);
         await this.#abortAll(object.key);
         return true;
       } catch (error) {
@@ -74,17 +75,13 @@ export class SharedUploads {
     return there !== undefined && there.size === size && there.etag !== replaces;
   }
 
-  /** The upload that everybody joins; one of our own when there is none. */
-  async #meet(key: string): Promise<Meeting> {
+  async #join(key: string): Promise<Joined> {
     const { multiparts, signal } = this.#tools;
-    const oldest = meetingPoint(await this.#living(key));
-    if (oldest !== undefined) return { upload: oldest, isOurs: false };
-    const created = await multiparts.create(key, signal);
-    await sleep(SECOND_LOOK_MS * (0.5 + Math.random()), undefined, { signal });
-    const chosen = meetingPoint(await this.#living(key)) ?? created;
-    const isOurs = chosen.id === created.id;
-    if (!isOurs) await this.#abort(created);
-    return { upload: chosen, isOurs };
+    const isFirst = (await this.#living(key)).length === 0;
+    const own = await multiparts.create(key, signal);
+    if (isFirst) await sleep(SECOND_LOOK_MS * (0.5 + Math.random()), undefined, { signal });
+    const upload = meetingPoint(await this.#living(key)) ?? own;
+    return { upload, own, place: async () => placeAmong(await multiparts.list(key, signal), own.id) };
   }
 
   async #living(key: string): Promise<readonly OpenUpload[]> {
@@ -104,11 +101,12 @@ export class SharedUploads {
     return Math.max(upload.initiated, ...parts.map(({ modified }) => modified));
   }
 
-  async #sendTo({ upload, isOurs }: Meeting, file: FileHandle, own: OwnParts): Promise<void> {
+  async #sendTo(joined: Joined, file: FileHandle, parts: OwnParts): Promise<void> {
+    const { upload, own } = joined;
     const { multiparts, signal } = this.#tools;
     const send = async (): Promise<void> => {
-      const parts = await sendMissingParts(upload, file, own, this.#tools);
-      await multiparts.complete(upload, parts, signal);
+      const sent = await sendMissingParts(joined, file, parts, this.#tools);
+      await multiparts.complete(upload, sent, signal);
     };
     try {
       await send().catch((error: unknown) => {
@@ -117,8 +115,10 @@ export class SharedUploads {
         return send();
       });
     } catch (error) {
-      if (!(error instanceof OpaqueEtags) && !isRefusal(error)) throw error;
-      if (isOurs) await this.#abort(upload);
+      const isAlone = error instanceof OpaqueEtags || isRefusal(error);
+      // Parts that others can go on with stay; an upload that only says that we are here does not.
+      if (isAlone || own.id !== upload.id) await this.#abort(own);
+      if (!isAlone) throw error;
       throw new NotShared(
         error instanceof OpaqueEtags
           ? 'its ETags are no MD5s of what was sent'
@@ -135,7 +135,8 @@ export class SharedUploads {
 
   /** To leave something behind is worse than nothing, and no reason to fail. */
   async #abort(upload: OpenUpload): Promise<void> {
-    await this.#tools.multiparts.abort(upload, this.#tools.signal).catch(() => undefined);
+    const signal = AbortSignal.timeout(ABORT_WITHIN_MS);
+    await this.#tools.multiparts.abort(upload, signal).catch(() => undefined);
   }
 
   #giveUp(why: string): false {

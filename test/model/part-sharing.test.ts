@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   hasOthers,
+  isOfShare,
   lookAgainAfter,
   mayBeMd5,
   meetingPoint,
   nextMove,
+  placeAmong,
   rangeOfPart,
   rightParts,
   type OwnParts,
@@ -79,6 +81,7 @@ describe('parts that are in the bucket', () => {
 describe('what a pod does next', () => {
   const race = (changes: Partial<Race>): Race => ({
     missing: [1, 2, 3],
+    share: [],
     inFlight: 0,
     mine: 0,
     theirs: 0,
@@ -137,5 +140,48 @@ describe('what a pod does next', () => {
     assert.ok(often < lookAgainAfter(race({ mine: 20 }), 1000));
     assert.equal(often, lookAgainAfter(race({ mine: 0 }), 1000));
     assert.ok(lookAgainAfter(race({ mine: 3, theirs: 3 }), 1e6) <= 2000);
+  });
+});
+
+describe('shares', () => {
+  const uploads = ['c', 'a', 'b'].map((id, initiated) => ({ id, initiated }));
+
+  test('every pod has a place of its own, in the order in which they came', () => {
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((id) => placeAmong(uploads, id)),
+      [
+        { index: 1, of: 3 },
+        { index: 2, of: 3 },
+        { index: 0, of: 3 },
+      ],
+    );
+  });
+
+  test('who is not known has everything for a share', () => {
+    assert.deepEqual(placeAmong(uploads, 'gone'), { index: 0, of: 1 });
+    assert.ok([1, 2, 3].every((number) => isOfShare(number, placeAmong([], 'x'))));
+  });
+
+  test('all shares together are the file, and none has a part of another', () => {
+    for (const number of [1, 2, 3, 4, 50]) {
+      const owners = [0, 1, 2].filter((index) => isOfShare(number, { index, of: 3 }));
+      assert.equal(owners.length, 1);
+    }
+  });
+
+  test('a pod begins with its share, however few parts are left, and then takes what others have not sent', () => {
+    const race = { missing: [1, 2, 7], share: [7], inFlight: 0, mine: 5, theirs: 35 };
+    assert.deepEqual(
+      nextMove(race, () => 0.99),
+      { kind: 'send', part: 7 },
+    );
+    assert.deepEqual(
+      nextMove({ ...race, share: [] }, () => 0),
+      { kind: 'send', part: 1 },
+    );
+    assert.deepEqual(
+      nextMove({ ...race, share: [] }, () => 0.99),
+      { kind: 'wait' },
+    );
   });
 });
