@@ -87,12 +87,12 @@ function programFor(run: Run): Command {
   return program;
 }
 
-/** Not for users: `init` leaves it behind, with its own flags and the process that becomes the server. */
+/** Not for users: an upload beside the process that became the server, with those of init's flags that an upload has. */
 function addWriteBack(program: Command, run: Run): void {
   const command = quiet(program.command('write-back <server>', { hidden: true })).action(
-    (beside: string, values: Record<string, unknown>) => run('write-back', flagsOf('init', values), beside),
+    (beside: string, values: Record<string, unknown>) => run('write-back', flagsOf('upload', values), beside),
   );
-  for (const key of keysOf('init')) command.addOption(optionFor(key));
+  for (const key of keysOf('upload')) command.addOption(optionFor(key));
 }
 
 /** Commander throws instead of exiting, and writes at once: touching process.stdout would make the pipe non-blocking. */

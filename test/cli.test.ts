@@ -121,3 +121,19 @@ function run(args: readonly string[]): {
   );
   return { stdout, stderr, exitCode: status ?? -1 };
 }
+
+test('the write-back is no command that help shows, and takes the flags of an upload and whom it is beside', () => {
+  const invocation = parseCommandLine([
+    'write-back',
+    '12:3456',
+    '--store=s3://b/p',
+    '--dir=/d',
+    '--bwlimit=5',
+  ]);
+  assert.deepEqual(invocation, {
+    kind: 'run',
+    command: 'write-back',
+    flags: { store: 's3://b/p', dir: ['/d'], bwlimit: '5' },
+    server: ['12:3456'],
+  });
+});

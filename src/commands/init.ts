@@ -2,10 +2,6 @@ import { layout } from '../cache/layout.ts';
 import { ownerFor } from '../cache/owner.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { replaceFile } from '../files.ts';
-import { becomeServer } from '../handover/become.ts';
-import { leaveBehind } from '../handover/background.ts';
-import { thisProcess, type ServerProcess } from '../handover/server-process.ts';
-import { supervise, type Companion } from '../handover/supervise.ts';
 import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
 import { findProgram, type Program } from '../handover/program.ts';
 import { runSetup } from '../handover/setup.ts';
@@ -27,14 +23,7 @@ import {
   tellUnmatched,
   type Restored,
 } from '../stages/tell-restore.ts';
-import {
-  fingerprintInBucket,
-  WRITE_BACK_PROGRAM,
-  writeBackMode,
-  writeBackOrder,
-} from '../stages/write-back.ts';
-import type { WriteBackOrder } from '../write-back/order.ts';
-import { WriteBack, type WriteBackTools } from '../write-back/write-back.ts';
+import { fingerprintInBucket, startWithWriteBack } from '../stages/write-back.ts';
 import { redactedCommand } from '../redact.ts';
 import { bytes } from '../stages/words.ts';
 import { Progress } from '../transfer/progress.ts';
@@ -181,10 +170,11 @@ async function startServer(
   context: Context,
   server: readonly string[],
   { variables }: Exports,
-  { dir, code, inBucket }: Restored,
+  restored: Restored,
   watch: SignalWatch,
 ): Promise<number> {
   const { log, reporter } = context;
+  const { code } = restored;
   const env = { ...context.env, ...variables };
   const program = programOrError(server, env['PATH']);
   if (program instanceof ModelCacheError) {
@@ -195,24 +185,7 @@ async function startServer(
   reporter.add({ server: { program: program.path } });
   log.info('server.exec', `Starting server: ${redactedCommand(server)}`);
   finish(context, undefined, code);
-  const mode = writeBackMode(context, code);
-  const orderFor = (process: ServerProcess): WriteBackOrder =>
-    writeBackOrder(context, dir, process, inBucket ?? '');
-  if (mode === 'in-front') return supervise(program, env, watch, besideServer(context, orderFor));
-  if (mode === 'behind') {
-    const order = JSON.stringify(orderFor(thisProcess()));
-    leaveBehind(WRITE_BACK_PROGRAM, [order], context.env);
-  }
-  return becomeServer(program, env, watch);
-}
-
-function besideServer(
-  { env, log }: Context,
-  orderFor: (server: ServerProcess) => WriteBackOrder,
-): (server: ServerProcess) => Companion {
-  const levels = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-  const say: WriteBackTools['say'] = (level, event, message) => log[levels[level]](event, message);
-  return (server) => new WriteBack(orderFor(server), { env, say });
+  return startWithWriteBack(context, restored, program, env, watch);
 }
 
 /** Only what the server itself is wrong with stops it; a check of ours that fails leaves the decision to the kernel. */

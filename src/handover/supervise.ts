@@ -45,7 +45,8 @@ export async function supervise(
   const ended = endOf(server);
   watch.release();
   const companion = server.pid === undefined ? undefined : beside?.(processOf(server.pid));
-  const accompanied = companion?.run();
+  // What goes wrong with it is its own business: the exit code is the server's.
+  const accompanied = companion?.run().catch(() => undefined);
   const stop = (): void => companion?.stop();
   try {
     const exitCode = await ended;

@@ -1,6 +1,13 @@
 import leven from 'leven';
 import { explain, ModelCacheError } from '../errors.ts';
-import { optionKeys, optionSpec, OTHER_VARIABLES, variableOf, type OptionKey } from './options.ts';
+import {
+  optionKeys,
+  optionSpec,
+  OTHER_VARIABLES,
+  variableOf,
+  type CommandName,
+  type OptionKey,
+} from './options.ts';
 
 /** As the process got it. Empty means unset, everywhere. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -8,10 +15,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What the command line gave: commander's values by option key. */
 export type Flags = Readonly<Partial<Record<OptionKey, string | boolean | readonly string[]>>>;
 
-/** The command line that gives these flags. */
-export function argsOf(flags: Flags): readonly string[] {
+/** The command line that gives these flags to a command, as far as it has them. */
+export function argsOf(flags: Flags, command: CommandName): readonly string[] {
   return Object.entries(flags).flatMap(([key, value]) => {
-    const [flag = ''] = optionSpec(key as OptionKey).flags.split(' ');
+    const { flags: spec, commands } = optionSpec(key as OptionKey);
+    if (!commands.includes(command)) return [];
+    const [flag = ''] = spec.split(' ');
     if (typeof value === 'boolean') return value ? [flag] : [];
     return [value].flat().map((text) => `${flag}=${text}`);
   });

@@ -1,17 +1,24 @@
 import { join } from 'node:path';
-import type { ErrorCode } from '../errors.ts';
-import { formatServerProcess, type ServerProcess } from '../handover/server-process.ts';
+import { explain, type ErrorCode } from '../errors.ts';
+import { leaveBehind } from '../handover/background.ts';
+import { becomeServer } from '../handover/become.ts';
+import type { Program } from '../handover/program.ts';
+import { formatServerProcess, thisProcess, type ServerProcess } from '../handover/server-process.ts';
+import type { SignalWatch } from '../handover/signals.ts';
+import { supervise, type Companion } from '../handover/supervise.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { compareTrees, isInSync } from '../model/compare.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
-import { argsOf } from '../settings/raw.ts';
+import { argsOf, type Environment } from '../settings/raw.ts';
 import type { WriteBackOrder } from '../write-back/order.ts';
+import { WriteBack } from '../write-back/write-back.ts';
 import type { Context } from './context.ts';
 import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
+import type { Restored } from './tell-restore.ts';
 
 /** Beside the file that this is built into. */
 const BUILT = import.meta.dirname;
-export const WRITE_BACK_PROGRAM = join(BUILT, 'write-back.cjs');
+const WRITE_BACK_PROGRAM = join(BUILT, 'write-back.cjs');
 const PASS_PROGRAM = join(BUILT, 'main.js');
 
 /** Larger caches are not looked through once more before the server starts; the write-back does it beside it. */
@@ -28,23 +35,54 @@ const POINTLESS: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 /** Who sends what the server downloads: a process that stays behind, this one, or nobody. */
-export type WriteBackMode = 'behind' | 'in-front' | 'none';
+type Mode = 'behind' | 'in-front' | 'none';
 
 /** `code` is how the restore ended. */
-export function writeBackMode({ settings }: Context, code: string): WriteBackMode {
+function modeOf({ settings }: Context, code: string): Mode {
   const { writeBack, store } = settings;
   if (writeBack === 'off' || store === undefined || POINTLESS.has(code)) return 'none';
   const canExec = typeof process.execve === 'function';
   return writeBack === 'wait' || !canExec ? 'in-front' : 'behind';
 }
 
-/** The order for the write-back of `server`; `passed` is the fingerprint of what the bucket has. */
-export function writeBackOrder(
+/**
+ * Starts the server, and sees to it that what it downloads is sent. Comes back with an exit code, as `becomeServer`
+ * does. Nothing that is wrong with the write-back keeps the server from starting.
+ */
+export async function startWithWriteBack(
   context: Context,
-  dir: string,
-  server: ServerProcess,
-  passed: string,
-): WriteBackOrder {
+  { dir, code, inBucket = '' }: Restored,
+  program: Program,
+  env: Environment,
+  watch: SignalWatch,
+): Promise<number> {
+  const mode = modeOf(context, code);
+  if (mode === 'in-front') {
+    return supervise(program, env, watch, (server) =>
+      beside(context, orderFor(context, dir, server, inBucket)),
+    );
+  }
+  if (mode === 'behind') {
+    try {
+      const order = JSON.stringify(orderFor(context, dir, thisProcess(), inBucket));
+      leaveBehind(WRITE_BACK_PROGRAM, [order], context.env);
+    } catch (error) {
+      context.log.warn('write-back.failed', `nothing will be uploaded by itself: ${explain(error)}`);
+    }
+  }
+  return becomeServer(program, env, watch);
+}
+
+function beside({ env, log }: Context, order: WriteBackOrder): Companion {
+  const levels = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  return new WriteBack(order, {
+    env,
+    say: (level, event, message) => log[levels[level]](event, message),
+  });
+}
+
+/** The order for the write-back of `server`; `passed` is the fingerprint of what the bucket has. */
+function orderFor(context: Context, dir: string, server: ServerProcess, passed: string): WriteBackOrder {
   const { settings, flags } = context;
   return {
     dir,
@@ -55,7 +93,7 @@ export function writeBackOrder(
     grace: settings.grace,
     passed,
     program: PASS_PROGRAM,
-    passArgs: ['write-back', formatServerProcess(server), ...argsOf({ ...flags, dir: [dir] })],
+    passArgs: ['write-back', formatServerProcess(server), ...argsOf({ ...flags, dir: [dir] }, 'upload')],
     logFormat: settings.log.format,
     logLevel: settings.log.level,
   };
@@ -71,7 +109,7 @@ export async function fingerprintInBucket(
   catalog: Catalog,
 ): Promise<string> {
   const files = catalog.trees.reduce((sum, tree) => sum + tree.files.length, 0);
-  if (files > MAX_FILES_TO_LOOK_AT || writeBackMode(context, 'ok') === 'none') return '';
+  if (files > MAX_FILES_TO_LOOK_AT || modeOf(context, 'ok') === 'none') return '';
   const inventory = await scanLocal(context, cache).catch(() => undefined);
   if (inventory === undefined) return '';
   const lacksNothing = compareTrees(catalog, inventory).every(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explain } from '../../src/errors.ts';
 import { optionKeys, OTHER_VARIABLES, variableOf } from '../../src/settings/options.ts';
-import { parseBoolean, RawSettings } from '../../src/settings/raw.ts';
+import { argsOf, parseBoolean, RawSettings } from '../../src/settings/raw.ts';
 
 for (const [name, nearest] of [
   ['MODEL_CACHE_STROE', 'MODEL_CACHE_STORE'],
@@ -55,4 +55,23 @@ test('yes and no have the usual names', () => {
   for (const yes of ['true', 'TRUE', '1', 'yes', 'on']) assert.equal(parseBoolean(yes), true, yes);
   for (const no of ['false', 'False', '0', 'no', 'off']) assert.equal(parseBoolean(no), false, no);
   assert.throws(() => parseBoolean('2'), { code: 'setting-invalid' });
+});
+
+test('flags are given again to another command as far as it has them, and nothing else of the command line', () => {
+  const flags = {
+    store: 's3://bucket/a b',
+    noSignRequest: true,
+    also: ['one', 'two=TWO'],
+    bwlimit: '5',
+    setup: ['pip install --token secret'],
+    strict: true,
+    dryRun: false,
+  };
+  assert.deepEqual(argsOf(flags, 'upload').toSorted(), [
+    '--also=one',
+    '--also=two=TWO',
+    '--bwlimit=5',
+    '--no-sign-request',
+    '--store=s3://bucket/a b',
+  ]);
 });
