@@ -42,22 +42,19 @@ async function pass(context: Context): Promise<number> {
     const { sent, manifests } = uploaded;
     if (sent.length > 0 || manifests.length > 0)
       log.info('upload.completed', describeUpload(atHand.store, uploaded));
-    return leftUnfinished(uploaded) ? EXIT_LEFT_SOME : EXIT_DONE;
+    return leftSome(uploaded) ? EXIT_LEFT_SOME : EXIT_DONE;
   });
 }
 
-/** What is still being written will be whole later; everything else stays as it is until something is new. */
-function leftUnfinished({ failures }: Uploaded): boolean {
-  return failures.some(({ error }) => isUnfinished(error));
+/** What is wrong with the file itself stays as it is until something is new; everything else may be better later. */
+function leftSome({ failures }: Uploaded): boolean {
+  return failures.some(({ error: { code } }) => code !== 'file-digest-differs' && code !== 'path-unsafe');
 }
 
 function tellLeftOut(log: Log, failure: FileFailure): void {
-  const isWorthTelling = !isUnfinished(failure.error) && failure.error.code !== 'path-unsafe';
+  const { code } = failure.error;
+  const isWorthTelling = code !== 'file-changed' && code !== 'path-unsafe';
   log[isWorthTelling ? 'warn' : 'debug']('upload.item', explainLeftOut(failure));
-}
-
-function isUnfinished({ code }: FileFailure['error']): boolean {
-  return code === 'file-changed';
 }
 
 /** What no waiting will better: the key's rights, the settings, what is in the bucket. */
@@ -75,7 +72,7 @@ const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
 
 function tellWhyNot(log: Log, { stop }: Context, error: unknown): number {
   const { code } = toModelCacheError(error);
-  if (stop.aborted) {
+  if (stop.aborted && toModelCacheError(stop.reason).code === 'interrupted') {
     log.info('upload.parked', 'The upload was stopped; what is in the bucket of it stays for the next one');
     return EXIT_LATER;
   }

@@ -20,6 +20,7 @@ const STOPPING = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
 
 /** Who works beside a server that this process stays in front of, and may go on for a while when it has ended. */
 export interface Companion {
+  /** Never rejects. */
   run(): Promise<void>;
   /** Asks it to end now. */
   stop(): void;
@@ -45,8 +46,7 @@ export async function supervise(
   const ended = endOf(server);
   watch.release();
   const companion = server.pid === undefined ? undefined : beside?.(processOf(server.pid));
-  // What goes wrong with it is its own business: the exit code is the server's.
-  const accompanied = companion?.run().catch(() => undefined);
+  const accompanied = companion?.run();
   const stop = (): void => companion?.stop();
   try {
     const exitCode = await ended;

@@ -89,6 +89,8 @@ export interface Race {
   /** Parts that were sent from here, and by others, since this pod joined. */
   readonly mine: number;
   readonly theirs: number;
+  /** That have begun an upload of this object and not ended it, this one included. */
+  readonly pods: number;
 }
 
 export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
@@ -108,9 +110,12 @@ export function nextMove(race: Race, random: () => number): Move {
   return part === undefined ? { kind: 'wait' } : { kind: 'send', part };
 }
 
+/** Less than this of one's own speed may be the end of a pod that is gone. */
+const NOBODY = 0.3;
+
 /** Whether others are sending too. */
 export function hasOthers(race: Race): boolean {
-  return othersIn(race) > 0.3;
+  return othersIn(race) > NOBODY;
 }
 
 /** Parts that this pod sent before it may believe that it is alone. */
@@ -124,9 +129,13 @@ function partsAtOnce(race: Race): number {
   return missing.length + inFlight > 20 * (othersIn(race) + 1) ? 2 : 1;
 }
 
-/** How many pods as fast as this one the others are worth. */
-function othersIn({ mine, theirs }: Race): number {
-  return theirs / Math.max(1, mine);
+/**
+ * How many others are sending. What came from them since this pod joined says what they are worth; a fast pod would take
+ * many slow ones for few, so it counts heads too, but believes in so many only: some may be dead.
+ */
+function othersIn({ mine, theirs, pods }: Race): number {
+  const worth = theirs / Math.max(1, mine);
+  return worth > NOBODY ? Math.max(worth, Math.min(pods - 1, 4 * worth)) : worth;
 }
 
 /** How old, in milliseconds, one's picture of the upload may be. `partTime` is what one part takes from here. */

@@ -109,7 +109,10 @@ export function nextStep(progress: WriteBackProgress, now: number, idle: number)
   const { running, seen, owed, stirred } = progress;
   if (running !== undefined || seen === undefined) return 'wait';
   // A store that is away is not asked more often because more is waiting for it.
-  if (owed?.why === 'later') return now >= owed.at && isSettled(progress) ? 'pass' : 'wait';
+  if (owed?.why === 'later') {
+    const isReady = isSettled(progress) || isTired(progress, now);
+    return now >= owed.at && isReady ? 'pass' : 'wait';
+  }
   if (isUnpassed(progress)) return isSettled(progress) || isTired(progress, now) ? 'pass' : 'wait';
   if (owed !== undefined && now >= owed.at && isSettled(progress)) return 'pass';
   return idle > 0 && now - stirred >= idle ? 'ask-for-downloads' : 'wait';

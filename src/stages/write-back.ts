@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { explain, type ErrorCode } from '../errors.ts';
 import { leaveBehind } from '../handover/background.ts';
 import { becomeServer } from '../handover/become.ts';
@@ -23,6 +24,7 @@ const PASS_PROGRAM = join(BUILT, 'main.js');
 
 /** Larger caches are not looked through once more before the server starts; the write-back does it beside it. */
 const MAX_FILES_TO_LOOK_AT = 5000;
+const LOOK_WITHIN_MS = 1000;
 
 /** What has shown that there is no bucket to write to, for this key or at all. */
 const POINTLESS: ReadonlySet<string> = new Set<ErrorCode>([
@@ -110,7 +112,9 @@ export async function fingerprintInBucket(
 ): Promise<string> {
   const files = catalog.trees.reduce((sum, tree) => sum + tree.files.length, 0);
   if (files > MAX_FILES_TO_LOOK_AT || modeOf(context, 'ok') === 'none') return '';
-  const inventory = await scanLocal(context, cache).catch(() => undefined);
+  if (catalog.source === 'nothing' || context.stop.aborted) return '';
+  const late = sleep(LOOK_WITHIN_MS, undefined, { ref: false });
+  const inventory = await Promise.race([scanLocal(context, cache), late]).catch(() => undefined);
   if (inventory === undefined) return '';
   const lacksNothing = compareTrees(catalog, inventory).every(
     (tree) => isInSync(tree) || tree.here.files === 0,

@@ -111,6 +111,7 @@ class PartRace {
       inFlight: this.#inFlight.size,
       mine: this.#mine.size,
       theirs: this.#there.size - this.#mine.size - this.#before.size,
+      pods: this.#place.of,
     };
   }
 

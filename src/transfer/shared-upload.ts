@@ -55,8 +55,8 @@ export class SharedUploads {
    */
   async send(object: ObjectToShare, file: FileHandle, own: OwnParts): Promise<boolean> {
     if (!this.#isPossible) return false;
-    for (let meetings = 1; ; meetings += 1) {
-      if (await this.#isThere(object, own.size)) return true;
+    for (let meetings = 1, isReplaced = false; ; meetings += 1) {
+      if (await this.#isThere(object, own.size, isReplaced)) return true;
       try {
         const joined = await this.#join(object.key);
         await this.#sendTo(joined, file, own);
@@ -66,22 +66,42 @@ export class SharedUploads {
         if (error instanceof NotShared) return this.#giveUp(error.message);
         const isGone = toModelCacheError(error).code === 'object-upload-gone';
         if (!isGone || meetings >= MEETINGS) throw error;
+        // Whoever has completed it may have made an object of the same ETag as the wrong one had.
+        isReplaced = true;
       }
     }
   }
 
-  async #isThere({ key, replaces }: ObjectToShare, size: number): Promise<boolean> {
+  async #isThere({ key, replaces }: ObjectToShare, size: number, isReplaced: boolean): Promise<boolean> {
     const there = await this.#tools.store.head(key, this.#tools.signal);
-    return there !== undefined && there.size === size && there.etag !== replaces;
+    return there?.size === size && (isReplaced || there.etag !== replaces);
   }
 
   async #join(key: string): Promise<Joined> {
     const { multiparts, signal } = this.#tools;
     const isFirst = (await this.#living(key)).length === 0;
     const own = await multiparts.create(key, signal);
-    if (isFirst) await sleep(SECOND_LOOK_MS * (0.5 + Math.random()), undefined, { signal });
-    const upload = meetingPoint(await this.#living(key)) ?? own;
-    return { upload, own, place: async () => placeAmong(await multiparts.list(key, signal), own.id) };
+    try {
+      const upload = isFirst ? await this.#chooseAmongFirst(key, own) : await this.#oldest(key, own);
+      return { upload, own, place: async () => placeAmong(await multiparts.list(key, signal), own.id) };
+    } catch (error) {
+      await this.#abort(own);
+      throw error;
+    }
+  }
+
+  /** Who begins at the same moment must come to the same choice. Many providers tell times in whole seconds. */
+  async #chooseAmongFirst(key: string, own: OpenUpload): Promise<OpenUpload> {
+    const { signal } = this.#tools;
+    await sleep(SECOND_LOOK_MS * (0.5 + Math.random()), undefined, { signal });
+    const oldest = await this.#oldest(key, own);
+    if (oldest.initiated % 1000 !== 0) return oldest;
+    await sleep(1000, undefined, { signal });
+    return this.#oldest(key, own);
+  }
+
+  async #oldest(key: string, own: OpenUpload): Promise<OpenUpload> {
+    return meetingPoint(await this.#living(key)) ?? own;
   }
 
   async #living(key: string): Promise<readonly OpenUpload[]> {
@@ -127,10 +147,11 @@ export class SharedUploads {
     }
   }
 
-  /** Those of pods that lost a race, or were killed: the object is there. */
+  /** Those of pods that lost a race, or were killed: the object is there, and so this must not fail. */
   async #abortAll(key: string): Promise<void> {
-    const { multiparts, signal } = this.#tools;
-    for (const upload of await multiparts.list(key, signal)) await this.#abort(upload);
+    const signal = AbortSignal.timeout(ABORT_WITHIN_MS);
+    const uploads = await this.#tools.multiparts.list(key, signal).catch(() => []);
+    for (const upload of uploads) await this.#abort(upload);
   }
 
   /** To leave something behind is worse than nothing, and no reason to fail. */

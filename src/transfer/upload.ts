@@ -138,7 +138,8 @@ async function sendSmall(
   const bytes = Buffer.alloc(item.file.size);
   const { bytesRead } = item.file.size === 0 ? { bytesRead: 0 } : await file.read(bytes, 0, bytes.length, 0);
   const digester = digesterFor(item);
-  digester.update(bytes.subarray(0, bytesRead));
+  if (bytesRead !== item.file.size) throw changed(item, `${item.file.size} bytes`, `${bytesRead} bytes`);
+  digester.update(bytes);
   const digests = digester.digests();
   refuseOtherContent(item, digests);
   await refuseChanged(item, file);

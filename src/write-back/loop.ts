@@ -127,7 +127,7 @@ export class WriteBackLoop {
     const isInVain = this.#lastEnd === 'never' || (wasRunning && this.#lastEnd === 'later');
     if (isInVain || !(await this.#sleeper.until(this.#freshLook(), bounds.park, this.#isCut)))
       return 'server-ended';
-    if (isUnpassed(this.#progress)) this.#startPass();
+    if (isUnpassed(this.#progress) || this.#progress.owed?.why === 'left-some') this.#startPass();
     await this.#endPass(bounds);
     return 'server-ended';
   }

@@ -28,8 +28,16 @@ export class WriteBack {
     this.#tools = tools;
   }
 
-  /** Until the server ends, nothing new comes any more, or somebody stops it. */
+  /** Until the server ends, nothing new comes any more, or somebody stops it. Never rejects. */
   async run(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      this.#tools.say('WARN', 'write-back.failed', `nothing will be uploaded by itself: ${String(error)}`);
+    }
+  }
+
+  async #run(): Promise<void> {
     const { dir, server } = this.#order;
     const { env, say } = this.#tools;
     say('DEBUG', 'write-back.started', `write-back of ${dir} for PID ${server.pid}, in ${process.pid}`);

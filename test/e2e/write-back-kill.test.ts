@@ -161,7 +161,12 @@ async function finish(
   assert.equal((await modelCache(['status', '--check'], { env })).code, 0);
   assert.equal((await modelCache(['verify', '--remote'], { env })).code, 0);
   assert.ok(bytesSent <= SIZE + kills * LOST_BY_A_KILL + pods * TALK, `${bytesSent} bytes, ${kills} kills`);
-  assert.deepEqual(await openUploads(minio, bucket, blob.key), []);
+  // A pod that was killed between the completion and the clean-up leaves uploads behind, but nothing in them.
+  const left = await openUploads(minio, bucket, blob.key);
+  assert.deepEqual(
+    left.filter(({ parts }) => parts.length > 0),
+    [],
+  );
 }
 
 async function hasManifest(minio: Minio, bucket: string): Promise<boolean> {

@@ -85,6 +85,7 @@ describe('what a pod does next', () => {
     inFlight: 0,
     mine: 0,
     theirs: 0,
+    pods: 1,
     ...changes,
   });
   const many = Array.from({ length: 100 }, (_, index) => index + 1);
@@ -170,7 +171,7 @@ describe('shares', () => {
   });
 
   test('a pod begins with its share, however few parts are left, and then takes what others have not sent', () => {
-    const race = { missing: [1, 2, 7], share: [7], inFlight: 0, mine: 5, theirs: 35 };
+    const race = { missing: [1, 2, 7], share: [7], inFlight: 0, mine: 5, theirs: 35, pods: 8 };
     assert.deepEqual(
       nextMove(race, () => 0.99),
       { kind: 'send', part: 7 },
