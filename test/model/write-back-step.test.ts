@@ -154,3 +154,13 @@ test('files that are never finished do not keep it from being idle', () => {
   const again = afterPassStart(passed('left-some', 5000));
   assert.equal(afterPass(again, 'left-some', 15_000).stirred, 5000);
 });
+
+test('a store that was away is tried again also for what never settles', () => {
+  let progress = afterPass(afterPassStart(look(newProgress('', 0), 'growing', 0)), 'later', 1000);
+  const passesAt: number[] = [];
+  for (let now = 2000; now < 120_000 && passesAt.length === 0; now += 1000) {
+    progress = look(progress, `growing ${now}`, now);
+    if (nextStep(progress, now, IDLE) === 'pass') passesAt.push(now);
+  }
+  assert.equal(passesAt.length, 1);
+});

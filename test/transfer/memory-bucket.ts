@@ -19,6 +19,8 @@ export class MemoryBucket {
   pace = 0;
   /** What a call is answered with instead, when it gives an error. */
   refuse: (call: string, key: string, count: number) => ErrorCode | undefined = () => undefined;
+  /** What a provider tells times in, in milliseconds. */
+  timesIn = 1;
   etagOf: (bytes: Buffer) => string = (bytes) => createHash('md5').update(bytes).digest('hex');
   #ids = 0;
 
@@ -48,7 +50,8 @@ export class MemoryBucket {
   /** An upload that somebody began before, with these parts. */
   begun(key: string, parts: Readonly<Record<number, Buffer>> = {}, initiated = Date.now()): OpenUpload {
     this.#ids += 1;
-    const upload: StoredUpload = { key, id: `upload-${this.#ids}`, initiated, parts: new Map() };
+    // Later ones come first by their names, as is as likely as not.
+    const upload: StoredUpload = { key, id: `upload-${1000 - this.#ids}`, initiated, parts: new Map() };
     this.uploads.push(upload);
     for (const [number, bytes] of Object.entries(parts)) this.#keep(upload, Number(number), bytes, initiated);
     return upload;
@@ -58,7 +61,9 @@ export class MemoryBucket {
     return {
       list: async (key) => {
         await this.#called('list', key);
-        return this.uploads.filter((upload) => upload.key === key);
+        return this.uploads
+          .filter((upload) => upload.key === key)
+          .map((upload) => ({ ...upload, initiated: upload.initiated - (upload.initiated % this.timesIn) }));
       },
       create: async (key) => {
         await this.#called('create', key);

@@ -81,6 +81,17 @@ for (const pods of [2, 4, 8]) {
   });
 }
 
+test('pods that begin in the same second meet, where the store tells times in seconds', async () => {
+  const { bucket, bytes, send } = fresh(20 * PART);
+  bucket.timesIn = 1000;
+  bucket.pace = 5;
+  const first = send();
+  await new Promise((done) => setTimeout(done, 500));
+  assert.deepEqual(await Promise.all([first, send()]), [true, true]);
+  assert.ok(bucket.bytesSent < 1.5 * bytes.length, `${bucket.bytesSent / bytes.length} times the bytes`);
+  assert.deepEqual(bucket.uploads, []);
+});
+
 test('pods that hold different files under one name never make a mixture of them', async () => {
   const { bucket, bytes, send } = fresh(16 * PART);
   const other = fresh(16 * PART, bucket);
