@@ -59,15 +59,18 @@ export class WriteBack {
     this.#loop?.stop();
   }
 
-  /** The write-back of a former server may still be at its last pass. Undefined when there is no need any more. */
+  /**
+   * The write-back of a former server may still be at its last pass. Undefined when there is no need any more; tried at
+   * least once, since a server that has ended at once may have left something.
+   */
   async #takeLock(): Promise<WriteBackLock | undefined> {
-    while (this.#isNeeded()) {
+    do {
       const lock = await WriteBackLock.tryTake(this.#order.dir);
       if (lock !== undefined) return lock;
       this.#tools.say('DEBUG', 'write-back.waiting', 'write-back: another one has this dir');
       const nextTry = realClock.now() + TRY_LOCK_EVERY;
       while (this.#isNeeded() && realClock.now() < nextTry) await this.#sleeper.sleep(CHECK_SERVER_EVERY);
-    }
+    } while (this.#isNeeded());
     return undefined;
   }
 
