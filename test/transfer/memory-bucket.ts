@@ -63,7 +63,11 @@ export class MemoryBucket {
         await this.#called('list', key);
         return this.uploads
           .filter((upload) => upload.key === key)
-          .map((upload) => ({ ...upload, initiated: upload.initiated - (upload.initiated % this.timesIn) }));
+          .map((upload) => ({
+            key,
+            id: upload.id,
+            initiated: upload.initiated - (upload.initiated % this.timesIn),
+          }));
       },
       create: async (key) => {
         await this.#called('create', key);
