@@ -55,12 +55,15 @@ export class S3Multiparts implements Multiparts {
         ),
       );
       return {
-        entries: (page.Parts ?? []).map(({ PartNumber, Size, ETag, LastModified }) => ({
-          number: PartNumber ?? 0,
-          size: Size ?? 0,
-          etag: unquoted(ETag),
-          modified: timeOf(LastModified),
-        })),
+        // MinIO lists parts that are still being written, empty and of the year 1: they are not there yet.
+        entries: (page.Parts ?? [])
+          .filter(({ Size, ETag }) => Size !== 0 || unquoted(ETag) !== '')
+          .map(({ PartNumber, Size, ETag, LastModified }) => ({
+            number: PartNumber ?? 0,
+            size: Size ?? 0,
+            etag: unquoted(ETag),
+            modified: timeOf(LastModified),
+          })),
         next: page.IsTruncated === true ? page.NextPartNumberMarker : undefined,
       };
     });

@@ -310,6 +310,21 @@ for (const denied of ['the listing', 'the parts', 'to abort'] as const) {
   });
 }
 
+test('a part that is still being written, as MinIO lists it, is not there yet', async () => {
+  const placeholder =
+    '<Part><PartNumber>2</PartNumber><LastModified>0001-01-01T00:00:00.000Z</LastModified><ETag>""</ETag><Size>0</Size></Part>';
+  const script: Script = (_request, response) => answerParts(response, [part(1, NOW), placeholder]);
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      const parts = await store.multiparts.parts({ key: 'k', id: 'u', initiated: NOW });
+      assert.deepEqual(
+        parts.map(({ number }) => number),
+        [1],
+      );
+    });
+  });
+});
+
 test('an upload or a part without a time is not taken for old', async () => {
   const script: Script = ({ method, url }, response) => {
     if (method === 'DELETE') return void response.writeHead(204).end();

@@ -49,10 +49,13 @@ export async function finished(child: ChildProcess, input = ''): Promise<Finishe
   return { code, signal, stdout: await stdout, stderr: await stderr };
 }
 
+/** A write-back that is about to end may still write to a folder that is being removed. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
+
 /** A folder for one test, gone afterwards. */
 export async function scratchDir(context: Pick<TestContext, 'after'>): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'model-cache-test-'));
-  context.after(() => rm(dir, { recursive: true, force: true }));
+  context.after(() => rm(dir, REMOVAL));
   return dir;
 }
 
