@@ -1,7 +1,6 @@
-import { constants, readdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { tryLock } from './flock.ts';
+import { isHeld } from './flock.ts';
 
 /** `<etag>.incomplete`, since huggingface_hub 1.18 `<etag>.<8 hex digits>.incomplete`. */
 const UNFINISHED = /^(?<etag>.+?)(\.[0-9a-f]{8})?\.incomplete$/;
@@ -23,16 +22,6 @@ export async function hasLiveDownload(dir: string, roots: readonly string[]): Pr
 function locksOfUnfinished(repo: string): ReadonlySet<string> {
   const etags = namesIn(join(repo, 'blobs')).flatMap((name) => UNFINISHED.exec(name)?.groups?.['etag'] ?? []);
   return new Set(etags.map((etag) => join(dirname(repo), '.locks', basename(repo), `${etag}.lock`)));
-}
-
-async function isHeld(lock: string): Promise<boolean> {
-  const file = await open(lock, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
-  if (file === undefined) return false;
-  try {
-    return (await tryLock(file)) === 'held';
-  } finally {
-    await file.close();
-  }
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { layout } from './layout.ts';
-import { tryLock } from './flock.ts';
+import { isHeld, tryLock } from './flock.ts';
 
 /** A file being filled, in the cache's own file system and under a name that nobody else reads. */
 export interface Staging {
@@ -56,15 +56,5 @@ export async function clearLeftovers(dir: string, now: number): Promise<void> {
     // A folder is nobody's leftover of ours, and stays.
     if (age > LEFTOVER_AGE_MS && !(await isHeld(path)))
       await rm(path, { force: true }).catch(() => undefined);
-  }
-}
-
-async function isHeld(path: string): Promise<boolean> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
-  if (file === undefined) return false;
-  try {
-    return (await tryLock(file)) === 'held';
-  } finally {
-    await file.close();
   }
 }
