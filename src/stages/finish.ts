@@ -2,20 +2,27 @@ import { layout } from '../cache/layout.ts';
 import { ownerFor } from '../cache/owner.ts';
 import { explain } from '../errors.ts';
 import { replaceFile } from '../files.ts';
-import { reportText, writeReport } from '../report.ts';
+import { reportText, writeReport, type Report } from '../report.ts';
 import type { Context } from './context.ts';
 
-/**
- * Completes the report, writes it where it is asked for (and beside the cache, after an `init` that did something),
- * and prints it for `--json`. `exitCode` is undefined when a server follows.
- */
-export function finish(
-  { settings, log, reporter, print }: Context,
-  exitCode: number | undefined,
-  code: string,
-): number {
+/** Completes the report of a command that no server follows, keeps it, and prints it for `--json`. */
+export function finish(context: Context, exitCode: number, code: string): number {
+  const { settings, print } = context;
+  const report = completed(context, exitCode, code);
+  keepReport(context, report);
+  const isPlanPrinted = report.command === 'init' && settings.dryRun;
+  if (settings.json && !isPlanPrinted) print(reportText(report));
+  return exitCode;
+}
+
+/** `exitCode` is undefined when a server follows. */
+export function completed({ reporter }: Context, exitCode: number | undefined, code: string): Report {
   reporter.add({ code, ...(exitCode === undefined ? {} : { exitCode }) });
-  const report = reporter.value;
+  return reporter.value;
+}
+
+/** Writes a report where it is asked for, and beside the cache, after an `init` that did something. Never throws. */
+export function keepReport({ settings, log }: Context, report: Report): void {
   if (settings.report !== undefined) {
     try {
       writeReport(settings.report, report);
@@ -32,7 +39,4 @@ export function finish(
       log.debug('report', `the report was not written to ${report.dir}: ${explain(error)}`);
     }
   }
-  const isPlanPrinted = report.command === 'init' && settings.dryRun;
-  if (settings.json && exitCode !== undefined && !isPlanPrinted) print(reportText(report));
-  return exitCode ?? 0;
 }

@@ -14,8 +14,7 @@ import { argsOf, type Environment } from '../settings/raw.ts';
 import type { WriteBackOrder } from '../write-back/order.ts';
 import { WriteBack } from '../write-back/write-back.ts';
 import type { Context } from './context.ts';
-import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
-import type { Restored } from './tell-restore.ts';
+import { scanLocal, type LocalCache } from './local-cache.ts';
 
 /** Beside the file that this is built into. */
 const BUILT = import.meta.dirname;
@@ -39,6 +38,17 @@ const POINTLESS: ReadonlySet<string> = new Set<ErrorCode>([
 /** Who sends what the server downloads: a process that stays behind, this one, or nobody. */
 type Mode = 'behind' | 'in-front' | 'none';
 
+/** What the write-back must know of the cache that it stays beside. */
+interface WhatIsReady {
+  readonly dir: string;
+  /** How the restore ended. */
+  readonly code: string;
+  /** Other caches that blobs of the dir may link to. */
+  readonly reuse: readonly string[];
+  /** The fingerprint of the dir, when the bucket has all of it. */
+  readonly inBucket?: string;
+}
+
 /** `code` is how the restore ended. */
 function modeOf({ settings }: Context, code: string): Mode {
   const { writeBack, store } = settings;
@@ -53,20 +63,18 @@ function modeOf({ settings }: Context, code: string): Mode {
  */
 export async function startWithWriteBack(
   context: Context,
-  { dir, code, inBucket = '' }: Restored,
+  ready: WhatIsReady,
   program: Program,
   env: Environment,
   watch: SignalWatch,
 ): Promise<number> {
-  const mode = modeOf(context, code);
+  const mode = modeOf(context, ready.code);
   if (mode === 'in-front') {
-    return supervise(program, env, watch, (server) =>
-      beside(context, orderFor(context, dir, server, inBucket)),
-    );
+    return supervise(program, env, watch, (server) => beside(context, orderFor(context, ready, server)));
   }
   if (mode === 'behind') {
     try {
-      const order = JSON.stringify(orderFor(context, dir, thisProcess(), inBucket));
+      const order = JSON.stringify(orderFor(context, ready, thisProcess()));
       leaveBehind(WRITE_BACK_PROGRAM, [order], context.env);
     } catch (error) {
       context.log.warn('write-back.failed', `nothing will be uploaded by itself: ${explain(error)}`);
@@ -83,17 +91,19 @@ function beside({ env, log }: Context, order: WriteBackOrder): Companion {
   });
 }
 
-/** The order for the write-back of `server`; `passed` is the fingerprint of what the bucket has. */
-function orderFor(context: Context, dir: string, server: ServerProcess, passed: string): WriteBackOrder {
-  const { settings, flags } = context;
+function orderFor(
+  { settings, flags }: Context,
+  { dir, reuse, inBucket = '' }: WhatIsReady,
+  server: ServerProcess,
+): WriteBackOrder {
   return {
     dir,
     server,
     also: settings.also.map(({ tree }) => tree),
-    reuse: localCache(context, dir).reuse,
+    reuse,
     idle: settings.writeBackIdle,
     grace: settings.grace,
-    passed,
+    passed: inBucket,
     program: PASS_PROGRAM,
     passArgs: ['write-back', formatServerProcess(server), ...argsOf({ ...flags, dir: [dir] }, 'upload')],
     logFormat: settings.log.format,
