@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { numbersIn, openFlags } from '../descriptors.ts';
 
-/** The access mode of open(2), in the octal `flags` line of /proc/PID/fdinfo/FD. */
+/** The bits of the access mode, of which O_RDONLY has none. */
 const WRITE_MODES = 0o3;
 
 /**
@@ -21,18 +22,8 @@ export function pathsOpenForWriting(): ReadonlySet<string> {
 function writtenPath(pid: string, fd: string): string | undefined {
   try {
     const path = readlinkSync(`/proc/${pid}/fd/${fd}`);
-    if (!path.startsWith('/')) return undefined;
-    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
-    return (Number.parseInt(flags, 8) & WRITE_MODES) === 0 ? undefined : path;
+    return path.startsWith('/') && (openFlags(pid, fd) & WRITE_MODES) !== 0 ? path : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function numbersIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
   }
 }

@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { numbersIn, openFlags } from '../descriptors.ts';
 import type { Environment } from '../settings/raw.ts';
 
 /** Machine code costs an idle process 2 MiB and more, and it waits for the disk anyway. */
 const SMALL = ['--jitless', '--max-semi-space-size=1'];
 
-/** O_CLOEXEC in the octal `flags` line of /proc/PID/fdinfo/FD. */
+/** O_CLOEXEC, which Node's constants lack. */
 const CLOSES_ON_EXEC = 0o2000000;
 
 /**
@@ -33,11 +34,12 @@ export function leaveBehind(program: string, args: readonly string[], env: Envir
  * other means, and without /proc nothing is closed.
  */
 export function closeInherited(): void {
-  for (const fd of openDescriptors()) {
+  const beyondStandard = numbersIn('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => fd > 2);
+  for (const fd of beyondStandard) {
     try {
-      const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
-      const flags = Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
-      if ((flags & CLOSES_ON_EXEC) === 0) closeSync(fd);
+      if ((openFlags('self', fd) & CLOSES_ON_EXEC) === 0) closeSync(fd);
     } catch {
       // It was open only while the folder was read.
     }
@@ -52,15 +54,4 @@ function spawnDetached(
   const child = spawn(command, args, options);
   child.once('error', () => undefined);
   child.unref();
-}
-
-/** Beside the standard streams. */
-function openDescriptors(): readonly number[] {
-  try {
-    return readdirSync('/proc/self/fd')
-      .map(Number)
-      .filter((fd) => fd > 2);
-  } catch {
-    return [];
-  }
 }

@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { openFlags } from '../descriptors.ts';
 import { isRunning, type ServerProcess } from '../handover/server-process.ts';
 
 const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
@@ -25,6 +26,5 @@ export function serverStderr(server: ServerProcess): (line: string) => void {
 
 /** `2>file` without appending: the server goes on writing where it was, over whatever we would put there. */
 function isAppendedTo({ pid }: ServerProcess): boolean {
-  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/2`, 'utf8'))?.[1] ?? '0';
-  return (Number.parseInt(flags, 8) & O_APPEND) !== 0;
+  return (openFlags(pid, 2) & O_APPEND) !== 0;
 }
