@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'object-part-invalid'
   | 'format-unknown'
   | 'manifest-invalid'
+  | 'manifests-missing'
+  | 'lock-invalid'
   | 'bucket-empty'
   | 'model-not-found'
   | 'file-digest-differs'
@@ -33,6 +35,7 @@ export type ErrorCode =
   | 'dir-unusable'
   | 'disk-full'
   | 'disk-failed'
+  | 'disk-stalled'
   | 'setup-failed'
   | 'server-not-found'
   | 'server-not-executable'
@@ -109,8 +112,9 @@ const DISK_FAILURES = [
 ];
 
 function diskError(error: unknown): ModelCacheError | undefined {
-  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
-    return new ModelCacheError('disk-full', messageOf(error), {
+  if (hasErrno(error, 'ENOSPC') || isOverQuota(error)) {
+    const message = isOverQuota(error) ? 'EDQUOT: the disk quota is used up' : messageOf(error);
+    return new ModelCacheError('disk-full', message, {
       hint: 'free some space, or name a larger disk with --dir',
       cause: error,
     });
@@ -119,6 +123,11 @@ function diskError(error: unknown): ModelCacheError | undefined {
     return new ModelCacheError('disk-failed', messageOf(error), { cause: error });
   }
   return undefined;
+}
+
+/** Node has no name for it: `Unknown system error -122` on Linux. */
+function isOverQuota(error: unknown): boolean {
+  return hasErrno(error, 'EDQUOT') || (error as NodeJS.ErrnoException | undefined)?.errno === -122;
 }
 
 function messageOf(error: unknown): string {

@@ -25,6 +25,15 @@ for (const [errno, code] of [
   });
 }
 
+test('a used-up quota is known by its number: Node has no name for it', () => {
+  const error = Object.assign(new Error('Unknown system error -122, write'), {
+    code: 'Unknown system error -122',
+    errno: -122,
+  });
+  assert.equal(toModelCacheError(error).code, 'disk-full');
+  assert.match(explain(error), /^EDQUOT: the disk quota is used up; free some space/);
+});
+
 test('what nobody foresaw is internal, with its cause', () => {
   for (const thrown of [new TypeError('x is not a function'), 'a string', undefined, null, 7]) {
     const error = toModelCacheError(thrown);
