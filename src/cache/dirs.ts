@@ -8,7 +8,6 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -18,9 +17,12 @@ import { explain, ModelCacheError } from '../errors.ts';
 import { makeFolders } from '../files.ts';
 import type { DirCandidate } from '../model/budget.ts';
 import { layout } from './layout.ts';
+import { refuseForeignIn } from './own-folder.ts';
 import { giveTo, ownerFor, type Owner } from './owner.ts';
+import { freeBytes } from './space.ts';
 
-const TMPFS_MAGIC = 0x01021994;
+/** Of folders above a dir, whatever the umask: who may replace them could lead our writes elsewhere. */
+const NOT_FOR_ALL = 0o775;
 
 interface RefusedDir {
   readonly dir: string;
@@ -60,7 +62,13 @@ export function temporaryDir(parent: string): DirCandidate {
   } catch {
     // A fresh one, then.
   }
-  return probeDir(mkdtempSync(join(parent, 'model-cache-')));
+  const fresh = mkdtempSync(join(parent, 'model-cache-'));
+  try {
+    return probeDir(fresh);
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /** The dir that commands without a server speak of: the one with our state, else the first that exists. */
@@ -71,30 +79,25 @@ export function existingDir(dirs: readonly string[]): string | undefined {
   return there.find((dir) => existsSync(layout.state(dir))) ?? there[0];
 }
 
-/** Bytes that can still be written there. A tmpfs is no larger than the memory that is left. */
-export function freeBytes(dir: string): number {
-  const { bavail, bsize, type } = statfsSync(dir);
-  const free = bavail * bsize;
-  return type === TMPFS_MAGIC ? Math.min(free, process.availableMemory()) : free;
-}
-
 function probeDir(dir: string, asked?: Owner): DirCandidate {
   const isNew = !existsSync(dir);
+  makeFolders(dirname(dir), NOT_FOR_ALL);
   makeFolders(dir);
   if (isNew) giveTo(asked, dir);
   refuseForeign(dir);
-  const holdsState = existsSync(layout.state(dir));
   makeOurFolder(dir, asked);
   tryWriting(layout.partial(dir));
-  return { dir, holdsState, freeBytes: freeBytes(dir) };
+  return { dir, freeBytes: freeBytes(dir) };
 }
 
 function makeOurFolder(dir: string, asked: Owner | undefined): void {
-  for (const folder of [layout.folder(dir), layout.partial(dir)]) {
+  const ours = layout.folder(dir);
+  for (const [parent, folder] of [
+    [dir, ours],
+    [ours, layout.partial(dir)],
+  ] as const) {
     makeFolders(folder);
-    if (!lstatSync(folder).isDirectory()) {
-      throw new ModelCacheError('dir-unusable', `${folder} is a link`, { hint: 'remove it' });
-    }
+    refuseForeignIn(parent, folder, asked);
     giveTo(ownerFor(dir, asked), folder);
   }
 }

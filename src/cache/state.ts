@@ -1,19 +1,22 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { isCommit, isSha256, type Digests } from '../model/digest.ts';
 import type { TreeName } from '../model/tree.ts';
-import { replaceFile } from '../files.ts';
+import { isAnotherBoot, thisBoot } from './boot.ts';
 import { layout } from './layout.ts';
+import { writePrivateFile } from './own-files.ts';
+import type { Owner } from './owner.ts';
 
 const StateSchema = v.object({
-  version: v.literal(1),
-  /** Path below the dir → [identity, SHA-256, git SHA-1]. */
+  version: v.literal(2),
+  /** Path below the dir → [identity, SHA-256, git SHA-1, the boot it holds for: null when a power cut changes nothing]. */
   proved: v.record(
     v.string(),
     v.tuple([
       v.string(),
       v.nullable(v.pipe(v.string(), v.check(isSha256))),
       v.nullable(v.pipe(v.string(), v.check(isCommit))),
+      v.nullable(v.string()),
     ]),
   ),
   /** Caches that blobs of this dir were linked to. */
@@ -40,7 +43,7 @@ export class State {
   }
 
   static empty(): State {
-    return new State({ version: 1, proved: {}, reused: [], agreedRefs: {}, corruptObjects: {} });
+    return new State({ version: 2, proved: {}, reused: [], agreedRefs: {}, corruptObjects: {} });
   }
 
   /** Never throws: without a state that can be believed, files are hashed again. */
@@ -53,15 +56,24 @@ export class State {
     }
   }
 
+  /**
+   * What was proved of a file under another boot is not believed unless it was on the disk then: after a power cut its
+   * size and times may be right, and its content not.
+   */
   digestsOf(path: string, identity: string): Digests | undefined {
-    const [known, sha256, gitSha1] = own(this.#file.proved, path) ?? [];
-    return known === identity ? { ...(sha256 && { sha256 }), ...(gitSha1 && { gitSha1 }) } : undefined;
+    const [known, sha256, gitSha1, boot] = own(this.#file.proved, path) ?? [];
+    const holds = known === identity && (boot === null || boot === thisBoot());
+    return holds ? { ...(sha256 && { sha256 }), ...(gitSha1 && { gitSha1 }) } : undefined;
   }
 
-  remember(path: string, identity: string, digests: Digests): void {
+  /** What is proved again after a boot has come from the disk, and was flushed. */
+  remember(path: string, identity: string, digests: Digests, isFlushed = false): void {
+    const before = own(this.#file.proved, path);
+    const isSame = before?.[0] === identity;
+    const isOnDisk = isFlushed || (isSame && (before[3] === null || isAnotherBoot(before[3])));
     const { sha256 = null, gitSha1 = null } = { ...this.digestsOf(path, identity), ...digests };
     this.#change(({ proved }) => {
-      proved[path] = [identity, sha256, gitSha1];
+      proved[path] = [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()];
     });
   }
 
@@ -112,11 +124,11 @@ export class State {
    * Written beside and renamed, for this user alone; nothing to say writes nothing. What runs beside this one have
    * saved since is kept.
    */
-  save(dir: string): void {
+  save(dir: string, asked?: Owner): void {
     if (this.#changes.length === 0) return;
     const latest = State.load(dir).#file;
     for (const change of this.#changes) change(latest);
-    replaceFile(layout.state(dir), JSON.stringify(latest), { mode: 0o600 });
+    writePrivateFile(dir, layout.state(dir), JSON.stringify(latest), asked);
     this.#changes.length = 0;
   }
 
@@ -131,11 +143,13 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
+/** A link is not followed, and a pipe not waited for. */
 function readOwnFile(path: string): string {
-  const fd = openSync(path, 'r');
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    const { uid, mode } = fstatSync(fd);
-    const isOurs = uid === process.geteuid?.() && (mode & 0o022) === 0;
+    const stats = fstatSync(fd);
+    const isOurs = stats.isFile() && stats.uid === process.geteuid?.() && (stats.mode & 0o022) === 0;
     return isOurs ? readFileSync(fd, 'utf8') : '';
   } finally {
     closeSync(fd);

@@ -18,19 +18,14 @@ export function bytesShort(wanted: number, { freeBytes }: Budget): number {
 /** A place for the cache that was tried and works. */
 export interface DirCandidate {
   readonly dir: string;
-  /** It already holds what this program wrote. */
-  readonly holdsState: boolean;
+  /** What killed runs have left there counts as free. */
   readonly freeBytes: number;
 }
 
 /**
- * The dir to use, from candidates in order of preference: the one that already holds our state, then the first with
- * room for `wanted` bytes, then the roomiest. Undefined only without candidates.
+ * Of dirs that were tried, in order of preference, the one to use: the first that lacks nothing, else the one that
+ * lacks least. Undefined only when none was tried.
  */
-export function chooseDir(candidates: readonly DirCandidate[], wanted: number): DirCandidate | undefined {
-  return (
-    candidates.find(({ holdsState }) => holdsState) ??
-    candidates.find((candidate) => bytesShort(wanted, candidate) === 0) ??
-    candidates.toSorted((a, b) => b.freeBytes - a.freeBytes)[0]
-  );
+export function chooseDir<T extends { readonly bytesShort: number }>(tried: readonly T[]): T | undefined {
+  return tried.toSorted((a, b) => a.bytesShort - b.bytesShort)[0];
 }

@@ -15,9 +15,14 @@ export interface ByteRange {
 
 /** An object cut into parts; an empty object is one empty range. */
 export function rangesOf(size: number, partSize: number): readonly ByteRange[] {
-  const count = Math.max(1, Math.ceil(size / partSize));
+  return cutRange({ start: 0, end: size }, partSize);
+}
+
+/** Bytes cut into parts; none are one empty part. */
+export function cutRange({ start, end }: ByteRange, partSize: number): readonly ByteRange[] {
+  const count = Math.max(1, Math.ceil((end - start) / partSize));
   return Array.from({ length: count }, (_, index) => ({
-    start: index * partSize,
-    end: Math.min(size, (index + 1) * partSize),
+    start: start + index * partSize,
+    end: Math.min(end, start + (index + 1) * partSize),
   }));
 }

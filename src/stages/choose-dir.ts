@@ -1,47 +1,104 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { freeBytes, probeDirs, temporaryDir } from '../cache/dirs.ts';
+import { probeDirs, temporaryDir } from '../cache/dirs.ts';
 import { layout } from '../cache/layout.ts';
-import { explain } from '../errors.ts';
-import { bytesShort, chooseDir, type DirCandidate } from '../model/budget.ts';
+import { bytesLeftBehind } from '../cache/leftovers.ts';
+import { freeBytes } from '../cache/space.ts';
+import { explain, ModelCacheError } from '../errors.ts';
+import { chooseDir, type DirCandidate } from '../model/budget.ts';
+import type { RestorePlan } from '../model/plan.ts';
 import type { Context } from './context.ts';
+import { bytes } from './words.ts';
+
+/** A dir, and what a restore to it would be. Without a plan there is nothing to find room for. */
+export interface TriedDir {
+  readonly dir: string;
+  readonly freeBytes: number;
+  readonly plan: RestorePlan | undefined;
+}
+
+export interface FoundDir<T extends TriedDir> {
+  readonly chosen: T;
+  /** In this order; only the last may have room. */
+  readonly tried: readonly T[];
+}
 
 /**
- * The dir for `wanted` bytes: the one that holds our state, then the first with room, then the roomiest, at last a
- * fresh temporary one. Later dirs are not touched when an earlier one will do. Undefined when not even a temporary one
- * can be made.
+ * Tries the dirs until one has room for what it lacks: first those that hold our state, then the others in the order of
+ * the settings; when none can be used, a temporary one. Later dirs are not touched when an earlier one will do. When
+ * none has room it is the one that lacks least. Throws `dir-unusable` when not even a temporary one can be made.
  */
-export function findDir(context: Context, wanted: number): DirCandidate | undefined {
+export function findDir<T extends TriedDir>(
+  context: Context,
+  tryIn: (candidate: DirCandidate) => Promise<T>,
+): Promise<FoundDir<T>> {
+  return firstWithRoom(context, candidatesOf(context), async (candidate) => {
+    const leftBehind = await bytesLeftBehind(candidate.dir, Date.now());
+    return tryIn({ ...candidate, freeBytes: candidate.freeBytes + leftBehind });
+  });
+}
+
+/** The same among given dirs. */
+export async function firstWithRoom<C extends { readonly dir: string }, T extends TriedDir>(
+  { reporter }: Context,
+  candidates: Iterable<C>,
+  tryIn: (candidate: C) => Promise<T>,
+): Promise<FoundDir<T>> {
+  const tried: T[] = [];
+  for (const candidate of candidates) {
+    reporter.add({ dir: candidate.dir });
+    tried.push(await tryIn(candidate));
+    if (bytesShortIn(tried.at(-1)) === 0) break;
+  }
+  const chosen = chooseDir(tried.map((dir) => ({ dir, bytesShort: bytesShortIn(dir) })))?.dir;
+  if (chosen === undefined) throw new ModelCacheError('dir-unusable', 'there is no dir to restore to');
+  reporter.add({ dir: chosen.dir });
+  return { chosen, tried };
+}
+
+/** Throws `disk-full` with the numbers of each dir, unless one has room. */
+export function refuseWithoutSpace(tried: readonly TriedDir[]): void {
+  if (tried.some((dir) => bytesShortIn(dir) === 0)) return;
+  const lacks = tried.map((dir) => {
+    const short = bytesShortIn(dir);
+    return `${dir.dir} lacks ${bytes(short)} (${bytes(dir.freeBytes)} free, ${bytes(dir.freeBytes + short)} needed)`;
+  });
+  throw new ModelCacheError('disk-full', `${lacks.join(', ')}; nothing was restored`, {
+    hint: 'name a larger disk with --dir, or fewer models with --model',
+  });
+}
+
+function* candidatesOf(context: Context): Generator<DirCandidate> {
   const { settings, log, reporter } = context;
-  const inOrder = settings.dirs.toSorted((a, b) => Number(holdsState(b)) - Number(holdsState(a)));
-  const candidates: DirCandidate[] = [];
-  for (const dir of inOrder) {
-    const found = settings.dryRun
+  let isUsable = false;
+  for (const dir of settings.dirs.toSorted((a, b) => Number(holdsState(b)) - Number(holdsState(a)))) {
+    const { candidates, refused } = settings.dryRun
       ? { candidates: [asItIs(dir)], refused: [] }
       : probeDirs([dir], settings.owner);
-    for (const { error } of found.refused) {
+    for (const { error } of refused) {
       log.warn('dir.refused', explain(error));
       reporter.problem(error);
     }
-    candidates.push(...found.candidates);
-    if (found.candidates.some((candidate) => candidate.holdsState || bytesShort(wanted, candidate) === 0))
-      break;
+    isUsable ||= candidates.length > 0;
+    yield* candidates;
   }
-  const chosen = chooseDir(candidates, wanted) ?? temporary(context);
-  if (chosen !== undefined) reporter.add({ dir: chosen.dir });
-  return chosen;
+  if (!isUsable) yield* temporary(context);
 }
 
-function temporary({ log }: Context): DirCandidate | undefined {
+function temporary({ log }: Context): readonly DirCandidate[] {
   try {
     const fallback = temporaryDir(tmpdir());
     log.warn('dir.chosen', `no dir of the settings can be used; models go to ${fallback.dir}`);
-    return fallback;
+    return [fallback];
   } catch (error) {
     log.warn('dir.refused', `no temporary dir can be made either: ${explain(error)}`);
-    return undefined;
+    return [];
   }
+}
+
+function bytesShortIn(tried: TriedDir | undefined): number {
+  return tried?.plan?.bytesShort ?? 0;
 }
 
 function holdsState(dir: string): boolean {
@@ -53,5 +110,5 @@ function asItIs(path: string): DirCandidate {
   const dir = resolve(path);
   let there = dir;
   while (!existsSync(there)) there = dirname(there);
-  return { dir, holdsState: holdsState(dir), freeBytes: freeBytes(there) };
+  return { dir, freeBytes: freeBytes(there) };
 }

@@ -20,6 +20,8 @@ import { withRetries } from './retry.ts';
 import type { Throttle } from './throttle.ts';
 
 const ATTEMPTS = 4;
+/** A store that has too much to do for some seconds must not cost a whole upload. */
+const ATTEMPTS_WHEN_OVERLOADED = 6;
 /** Bytes given to the connection at a time: the grain of progress and of the throttle. */
 const PIECE = 64 * 1024;
 /** Until a part has shown how long one takes. */
@@ -58,6 +60,18 @@ export async function sendMissingParts(
   return new PartRace(meeting, file, own, tools).run();
 }
 
+/** A part on its way. */
+interface Flight {
+  readonly stop: AbortController;
+  /** Bytes of it that have been given to the connection; all, though nobody has said that it arrived. */
+  sent: number;
+  readonly size: number;
+}
+
+function isSent({ sent, size }: Flight): boolean {
+  return sent === size;
+}
+
 class PartRace {
   readonly #meeting: Meeting;
   readonly #upload: OpenUpload;
@@ -69,7 +83,9 @@ class PartRace {
   /** Parts that were there before this pod came. */
   readonly #before = new Set<number>();
   readonly #mine = new Set<number>();
-  readonly #inFlight = new Map<number, { readonly work: Promise<void>; readonly stop: AbortController }>();
+  readonly #inFlight = new Map<number, Flight & { readonly work: Promise<void> }>();
+  /** Memory of parts that have arrived, for the next ones: fresh memory for each would pile up until it is collected. */
+  readonly #spare: Buffer[] = [];
   #failure: { readonly error: unknown } | undefined;
   #lookedAt: number | undefined;
   #place: Place = { index: 0, of: 1 };
@@ -129,29 +145,34 @@ class PartRace {
     for (const [number, part] of rightParts(this.#own, listed)) {
       if (!this.#there.has(number) && this.#lookedAt === undefined) this.#before.add(number);
       this.#there.set(number, part);
-      this.#inFlight.get(number)?.stop.abort();
+      const flight = this.#inFlight.get(number);
+      // What was sent whole is most likely what was just seen: to wait for its answer costs nothing.
+      if (flight !== undefined && !isSent(flight)) flight.stop.abort();
     }
     this.#lookedAt = performance.now();
   }
 
   #start(number: number): void {
-    const stop = new AbortController();
-    const work = this.#send(number, AbortSignal.any([this.#tools.signal, stop.signal]))
+    const { start, end } = rangeOfPart(this.#own, number);
+    const flight: Flight = { stop: new AbortController(), sent: 0, size: end - start };
+    const { stop } = flight;
+    const work = this.#send(number, flight, AbortSignal.any([this.#tools.signal, stop.signal]))
       .catch((error: unknown) => {
         // Stopped because somebody else's copy has arrived: nothing is lost.
         if (!stop.signal.aborted) this.#failure ??= { error };
       })
       .finally(() => this.#inFlight.delete(number));
-    this.#inFlight.set(number, { work, stop });
+    this.#inFlight.set(number, Object.assign(flight, { work }));
   }
 
-  async #send(number: number, signal: AbortSignal): Promise<void> {
+  async #send(number: number, flight: Flight, signal: AbortSignal): Promise<void> {
     const start = performance.now();
     const bytes = await this.#read(number);
     const md5 = this.#own.md5s[number - 1] ?? '';
-    const etag = await withRetries(ATTEMPTS, isWorthSendingAgain, signal, () =>
-      this.#put(number, bytes, md5, signal),
+    const etag = await withRetries(ATTEMPTS_WHEN_OVERLOADED, worthSendingAgain(), signal, () =>
+      this.#put(number, bytes, md5, flight, signal),
     );
+    this.#spare.push(bytes);
     if (etag !== md5) throw new OpaqueEtags();
     this.#partTime = performance.now() - start;
     if (this.#there.has(number)) return;
@@ -159,14 +180,21 @@ class PartRace {
     this.#there.set(number, { number, size: bytes.length, etag, modified: Date.now() });
   }
 
-  async #put(number: number, bytes: Buffer, md5: string, signal: AbortSignal): Promise<string> {
+  async #put(
+    number: number,
+    bytes: Buffer,
+    md5: string,
+    flight: Flight,
+    signal: AbortSignal,
+  ): Promise<string> {
     const { multiparts, progress } = this.#tools;
-    const sent = { bytes: 0 };
-    const chunks = this.#pieces(bytes, sent, signal);
+    flight.sent = 0;
+    const chunks = this.#pieces(bytes, flight, signal);
     try {
       return await multiparts.putPart(this.#upload, { number, size: bytes.length, md5, chunks }, signal);
     } catch (error) {
-      progress.takeBack(sent.bytes);
+      const hasLeftUs = isSent(flight) && flight.stop.signal.aborted;
+      if (!hasLeftUs) progress.takeBack(flight.sent);
       // Refused as other bytes than announced: was it the way, or the file?
       if (isOtherContent(error) && createHash('md5').update(bytes).digest('hex') !== md5)
         throw this.#fileChanged();
@@ -174,20 +202,22 @@ class PartRace {
     }
   }
 
-  async *#pieces(bytes: Buffer, sent: { bytes: number }, signal: AbortSignal): AsyncGenerator<Buffer> {
+  async *#pieces(bytes: Buffer, flight: Flight, signal: AbortSignal): AsyncGenerator<Buffer> {
     const { progress, throttle } = this.#tools;
     for (let start = 0; start < bytes.length; start += PIECE) {
       const piece = bytes.subarray(start, start + PIECE);
       await throttle.take(piece.length, signal);
       yield piece;
-      sent.bytes += piece.length;
+      flight.sent += piece.length;
       progress.addBytes(piece.length);
     }
   }
 
   async #read(number: number): Promise<Buffer> {
     const { start, end } = rangeOfPart(this.#own, number);
-    const bytes = Buffer.allocUnsafeSlow(end - start);
+    const memory = this.#spare.pop() ?? Buffer.allocUnsafeSlow(end - start);
+    const bytes =
+      memory.length < end - start ? Buffer.allocUnsafeSlow(end - start) : memory.subarray(0, end - start);
     for (let filled = 0; filled < bytes.length;) {
       const { bytesRead } = await this.#file.read(bytes, filled, bytes.length - filled, start + filled);
       if (bytesRead === 0) throw this.#fileChanged();
@@ -215,9 +245,14 @@ class PartRace {
   }
 }
 
-/** What did not arrive as it was read may have been changed on the way. */
-function isWorthSendingAgain(error: unknown): boolean {
-  return isWorthRetrying(error) || isOtherContent(error);
+/** For one part. What did not arrive as it was read may have been changed on the way. */
+function worthSendingAgain(): (error: unknown) => boolean {
+  let failures = 0;
+  return (error) => {
+    if (toModelCacheError(error).code === 'store-throttled') return true;
+    failures += 1;
+    return failures < ATTEMPTS && (isWorthRetrying(error) || isOtherContent(error));
+  };
 }
 
 function isOtherContent(error: unknown): boolean {

@@ -9,6 +9,11 @@ export class Progress {
   /** `performance.now()` when something last came. */
   lastSign = performance.now();
 
+  /** Files that are being read from the disk now, to hash them. */
+  readingDisk = 0;
+  /** `performance.now()` when the disk last gave something. */
+  lastDiskSign = performance.now();
+
   expect(files: number, bytes: number): void {
     this.filesTotal += files;
     this.bytesTotal += bytes;
@@ -24,6 +29,11 @@ export class Progress {
     this.sign();
   }
 
+  /** The disk has shown that it lives. */
+  diskSign(): void {
+    this.lastDiskSign = performance.now();
+  }
+
   /** Bytes that have to come once more. */
   takeBack(bytes: number): void {
     this.bytesDone -= bytes;
@@ -31,6 +41,18 @@ export class Progress {
 
   fileDone(): void {
     this.filesDone += 1;
+  }
+
+  /** Counts `work` as reading from the disk while it runs. */
+  async whileReadingDisk<T>(work: () => Promise<T>): Promise<T> {
+    if (this.readingDisk === 0) this.diskSign();
+    this.readingDisk += 1;
+    try {
+      return await work();
+    } finally {
+      this.readingDisk -= 1;
+      this.diskSign();
+    }
   }
 
   /** Counts `work` as waiting for the store while it runs. */

@@ -1,9 +1,14 @@
 import pLimit from 'p-limit';
 import { toModelCacheError } from '../errors.ts';
+import { clearLeftovers } from '../cache/leftovers.ts';
+import { filesAtOnce } from './files-at-once.ts';
 import { createPace } from '../cache/pace.ts';
 import type { Publisher } from '../cache/publish.ts';
-import { withStaged } from '../cache/staging.ts';
+import { freeBytes } from '../cache/space.ts';
+import { isResumable, withStaged } from '../cache/staging.ts';
 import type { State } from '../cache/state.ts';
+import { bytesShort } from '../model/budget.ts';
+import type { CatalogFile } from '../model/catalog.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import { snapshotPath } from '../model/paths.ts';
 import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
@@ -23,17 +28,18 @@ export interface RestoreTools {
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly onFailure: (failure: FileFailure) => void;
+  readonly onResumed: (file: CatalogFile, bytes: number) => void;
 }
-
-const FILES_AT_ONCE = 16;
 
 /**
  * Carries out a plan: each file as soon as it is proved, a link after the file it leads to, a ref after everything
  * that is wanted of its commit. One file that cannot be had does not stop the others; a store that fails does.
+ * What a stop signal interrupts stays for the next run, which goes on with it.
  */
 export async function executeRestore(plan: RestorePlan, tools: RestoreTools): Promise<void> {
   const run = new RestoreRun(plan, tools);
   tools.progress.expect(plan.fetch.files, plan.fetch.bytes);
+  await run.clearLeftovers();
   await run.linkWhatIsHere();
   await run.fetchFiles();
   run.publishRefs();
@@ -55,10 +61,20 @@ class RestoreRun {
     this.#plan = plan;
     this.#tools = tools;
     this.#signal = AbortSignal.any([tools.signal, this.#storeFailed.signal]);
-    this.#downloader = new Downloader(tools.store, tools.progress, this.#signal, ({ key, etag }) =>
-      tools.state.rememberCorrupt(key, etag),
-    );
+    this.#downloader = new Downloader(tools.store, tools.progress, this.#signal, {
+      onCorrupt: ({ key, etag }) => tools.state.rememberCorrupt(key, etag),
+      onResumed: tools.onResumed,
+    });
     this.#linksTo = Map.groupBy(plan.items.filter(isLink), ({ tree, link }) => nameOf(tree, link.to));
+  }
+
+  /** What killed runs have left, but for the best of each file that is fetched now. */
+  async clearLeftovers(): Promise<void> {
+    const { dir, items, fetch } = this.#plan;
+    const wanted = items.filter(isFileToFetch).map(({ file }) => file);
+    const present = items.filter(isPresentFile).map(({ file }) => file);
+    const isRoomNeeded = bytesShort(fetch.bytes, { freeBytes: freeBytes(dir) }) > 0;
+    await clearLeftovers(dir, Date.now(), { wanted: wanted.filter(isResumable), present, isRoomNeeded });
   }
 
   /** Links to files that need no fetching. */
@@ -75,7 +91,7 @@ class RestoreRun {
   }
 
   async fetchFiles(): Promise<void> {
-    const limit = pLimit(FILES_AT_ONCE);
+    const limit = pLimit(filesAtOnce());
     const biggestFirst = this.#plan.items
       .filter(isFileToFetch)
       .map((item) => ({ item, luck: Math.random() }))
@@ -105,7 +121,7 @@ class RestoreRun {
   async #fetchOrStop(item: FileItem): Promise<void> {
     this.#signal.throwIfAborted();
     try {
-      await this.#fetch(item);
+      await this.#fetchAtMostTwice(item);
       this.#tools.progress.fileDone();
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -117,18 +133,32 @@ class RestoreRun {
     }
   }
 
+  /** What was fetched and then taken away from its folder is fetched once more. */
+  async #fetchAtMostTwice(item: FileItem): Promise<void> {
+    try {
+      await this.#fetch(item);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (toModelCacheError(error).code !== 'file-changed') throw error;
+      this.#tools.progress.expect(0, item.file.size);
+      await this.#fetch(item);
+    }
+  }
+
   async #fetch({ tree, path, file }: FileItem): Promise<void> {
     const { publisher, state } = this.#tools;
+    const local = this.#localPath(tree, path);
+    publisher.prepare(local);
     await withStaged(
       this.#plan.dir,
       file,
       (staging) => this.#downloader.download(file, staging),
-      (stagedPath, { digests }) => {
+      (stagedPath, { digests, isFlushed }) => {
         this.#signal.throwIfAborted();
-        const local = this.#localPath(tree, path);
-        state.remember(local, publisher.publishFile(stagedPath, local), digests);
+        state.remember(local, publisher.publishFile(stagedPath, local), digests, isFlushed);
         this.#publishLinksTo(nameOf(tree, path));
       },
+      () => isInterrupted(this.#tools.signal),
     );
   }
 
@@ -160,18 +190,27 @@ class RestoreRun {
   }
 
   #localPath(tree: TreeName, path: string): string {
-    return `${this.#plan.roots[tree] ?? tree}/${path}`;
+    return `${Object.hasOwn(this.#plan.roots, tree) ? this.#plan.roots[tree] : tree}/${path}`;
   }
+}
+
+/** The next run of this dir is to go on; whatever else ends a restore, the server needs the room now. */
+function isInterrupted({ aborted, reason }: AbortSignal): boolean {
+  return aborted && toModelCacheError(reason).code === 'interrupted';
 }
 
 /** Everything else would fail for the next path too. */
 function isAboutOnePath(error: unknown): boolean {
   const { code } = toModelCacheError(error);
-  return code.startsWith('object-') || code === 'path-unsafe';
+  return code.startsWith('object-') || code === 'path-unsafe' || code === 'file-changed';
 }
 
 function isFileToFetch(item: PlanItem): item is FileItem {
   return item.kind === 'file' && isFetchReason(item.reason);
+}
+
+function isPresentFile(item: PlanItem): item is FileItem {
+  return item.kind === 'file' && item.reason === 'present';
 }
 
 function isLink(item: PlanItem): item is LinkItem {

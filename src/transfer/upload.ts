@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -119,7 +120,7 @@ async function sendOrNote(item: UploadItem, send: Send, tools: Sender): Promise<
 /** Reads a file through one descriptor, whatever happens to its name meanwhile. */
 async function sendProved(item: UploadItem, send: Send, tools: Sender): Promise<Digests> {
   const local = join(item.tree.root, item.file.path);
-  const file = await open(join(tools.dir, local), 'r');
+  const file = await open(join(tools.dir, local), constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const digests = await send(item, file, tools);
     const identity = identityOf(await file.stat({ bigint: true }));

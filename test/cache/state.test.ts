@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { after, test } from 'node:test';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { after, describe, test } from 'node:test';
+import { thisBoot } from '../../src/cache/boot.ts';
 import { State } from '../../src/cache/state.ts';
 import { CacheDir, COMMIT, ROOT_ONLY, sha256 } from './cache-dir.ts';
 
@@ -63,9 +74,13 @@ test('a state of another user is not believed', { skip: ROOT_ONLY }, () => {
 
 for (const [what, text] of [
   ['nothing', ''],
-  ['half a file', '{"version":1,"proved":{"hub/a":["id-1"'],
-  ['another version', '{"version":2,"proved":{},"agreedRefs":{}}'],
-  ['a digest that is none', '{"version":1,"proved":{"hub/a":["id-1","yes",null]},"agreedRefs":{}}'],
+  ['half a file', '{"version":2,"proved":{"hub/a":["id-1"'],
+  ['another version', '{"version":3,"proved":{},"agreedRefs":{}}'],
+  [
+    'a version that knew no boots',
+    `{"version":1,"proved":{"hub/a":["id-1","${sha256('x')}",null]},"agreedRefs":{}}`,
+  ],
+  ['a digest that is none', '{"version":2,"proved":{"hub/a":["id-1","yes",null,null]},"agreedRefs":{}}'],
   ['no object', '[]'],
   ['null', 'null'],
 ] as const) {
@@ -128,6 +143,64 @@ test('a wrong object is remembered until it was replaced, also by another run', 
   healer.forgetCorrupt('hub/a/blobs/x');
   healer.save(dir.path);
   assert.equal(State.load(dir.path).corruptObjects.size, 0);
+});
+
+describe('what was proved under another boot', () => {
+  const prove = (isFlushed: boolean): CacheDir => {
+    const dir = new CacheDir(scratch.path).prepared();
+    const state = State.empty();
+    state.remember('f', 'id', DIGESTS, isFlushed);
+    state.save(dir.path);
+    return dir;
+  };
+  const reboot = (dir: CacheDir): void => {
+    const path = dir.at('.model-cache/state.json');
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(thisBoot(), 'another-boot'));
+  };
+  const believed = (dir: CacheDir): boolean => State.load(dir.path).digestsOf('f', 'id') !== undefined;
+
+  test('is not believed: a power cut may have left holes in the file', () => {
+    const dir = prove(false);
+    assert.equal(believed(dir), true);
+    reboot(dir);
+    assert.equal(believed(dir), false);
+  });
+
+  test('is believed when the file was flushed', () => {
+    const dir = prove(true);
+    reboot(dir);
+    assert.equal(believed(dir), true);
+  });
+
+  test('is believed for good once it was proved again: that was read from the disk', () => {
+    const dir = prove(false);
+    reboot(dir);
+    const state = State.load(dir.path);
+    state.remember('f', 'id', DIGESTS);
+    state.save(dir.path);
+    reboot(dir);
+    assert.equal(believed(dir), true);
+  });
+
+  test('says nothing of a file that was written since', () => {
+    const dir = prove(true);
+    const state = State.load(dir.path);
+    state.remember('f', 'id-2', DIGESTS);
+    state.save(dir.path);
+    reboot(dir);
+    assert.equal(State.load(dir.path).digestsOf('f', 'id-2'), undefined);
+  });
+});
+
+test('a pipe or a link in place of a state is neither waited for nor believed', () => {
+  const dir = dirWithState();
+  const path = dir.at('.model-cache/state.json');
+  renameSync(path, dir.at('elsewhere'));
+  dir.link('.model-cache/state.json', dir.at('elsewhere'));
+  assert.equal(State.load(dir.path).digestsOf('hub/a', 'id-1'), undefined);
+  rmSync(path);
+  assert.equal(spawnSync('mkfifo', ['-m', '600', path]).status, 0);
+  assert.equal(State.load(dir.path).digestsOf('hub/a', 'id-1'), undefined);
 });
 
 test('a file called as every object’s own parts is not taken for one', () => {

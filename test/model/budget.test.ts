@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bytesShort, chooseDir, type DirCandidate } from '../../src/model/budget.ts';
+import { bytesShort, chooseDir } from '../../src/model/budget.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -28,47 +28,14 @@ describe('bytes are short', () => {
 });
 
 describe('the dir is', () => {
-  const roomy = (dir: string, gib: number, holdsState = false): DirCandidate => ({
-    dir,
-    holdsState,
-    freeBytes: gib * GIB,
-  });
-  const rows: readonly { name: string; candidates: readonly DirCandidate[]; chosen: string | undefined }[] = [
-    { name: 'none without candidates', candidates: [], chosen: undefined },
-    {
-      name: 'the first that has room',
-      candidates: [roomy('a', 1), roomy('b', 3), roomy('c', 9)],
-      chosen: 'b',
-    },
-    { name: 'the preferred one when all have room', candidates: [roomy('a', 3), roomy('b', 9)], chosen: 'a' },
-    {
-      name: 'the one that holds our state, before others with room',
-      candidates: [roomy('a', 9), roomy('b', 3, true)],
-      chosen: 'b',
-    },
-    {
-      name: 'the one that holds our state, even without room',
-      candidates: [roomy('a', 9), roomy('b', 0, true)],
-      chosen: 'b',
-    },
-    {
-      name: 'the first of two that hold our state',
-      candidates: [roomy('a', 1, true), roomy('b', 9, true)],
-      chosen: 'a',
-    },
-    {
-      name: 'the roomiest when none has room',
-      candidates: [roomy('a', 0), roomy('b', 1.5), roomy('c', 1)],
-      chosen: 'b',
-    },
-    { name: 'the preferred one of two as roomy', candidates: [roomy('a', 1), roomy('b', 1)], chosen: 'a' },
-    {
-      name: 'one that does not say how much room it has',
-      candidates: [roomy('a', 1), roomy('b', Infinity)],
-      chosen: 'b',
-    },
+  const rows: readonly { name: string; short: readonly number[]; chosen: number | undefined }[] = [
+    { name: 'none where none was tried', short: [], chosen: undefined },
+    { name: 'the first that lacks nothing', short: [1, 0, 0], chosen: 1 },
+    { name: 'the one that lacks least when none has room', short: [3, 1, 2], chosen: 1 },
+    { name: 'the preferred one of two that lack as much', short: [2, 2], chosen: 0 },
   ];
-  for (const { name, candidates, chosen } of rows) {
-    test(name, () => assert.equal(chooseDir(candidates, 2 * GIB)?.dir, chosen));
+  for (const { name, short, chosen } of rows) {
+    const tried = short.map((bytesShort, index) => ({ bytesShort, index }));
+    test(name, () => assert.equal(chooseDir(tried)?.index, chosen));
   }
 });

@@ -23,17 +23,20 @@ export interface Relay {
 interface RelayOptions {
   /** For all connections together, as the link of a pod is; undefined: as fast as it goes. */
   readonly uploadBytesPerSecond?: number;
+  readonly downloadBytesPerSecond?: number;
 }
 
 /** The relay lives in this process: a test that blocks its event loop stops the traffic. */
 export async function startRelay(
   target: string,
-  { uploadBytesPerSecond }: RelayOptions = {},
+  { uploadBytesPerSecond, downloadBytesPerSecond }: RelayOptions = {},
 ): Promise<Relay> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   const counts = { sent: 0, received: 0 };
-  const turn = uploadBytesPerSecond === undefined ? undefined : turnsOn(uploadBytesPerSecond);
+  const [turnUp, turnDown] = [uploadBytesPerSecond, downloadBytesPerSecond].map((limit) =>
+    limit === undefined ? undefined : turnsOn(limit),
+  );
   const toStore = { host: hostname, port: Number(port), allowHalfOpen: true, highWaterMark: STEP_BYTES };
   const server = createServer({ allowHalfOpen: true, highWaterMark: STEP_BYTES }, (client) => {
     const store = createConnection(toStore);
@@ -47,8 +50,8 @@ export async function startRelay(
       client.destroy();
       store.destroy();
     };
-    const sent = passing(turn, (bytes) => (counts.sent += bytes));
-    const received = passing(undefined, (bytes) => (counts.received += bytes));
+    const sent = passing(turnUp, (bytes) => (counts.sent += bytes));
+    const received = passing(turnDown, (bytes) => (counts.received += bytes));
     pipeline(client, sent, store, closeBoth);
     pipeline(store, received, client, closeBoth);
   });

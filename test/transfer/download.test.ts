@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
+import { JournalFile } from '../../src/cache/journal-file.ts';
 import { ModelCacheError } from '../../src/errors.ts';
 import type { CatalogFile } from '../../src/model/catalog.ts';
+import { parseJournal, type Journal } from '../../src/model/partial.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Downloader, type CorruptObject, type VerifiedFile } from '../../src/transfer/download.ts';
 import { Progress } from '../../src/transfer/progress.ts';
@@ -54,6 +56,23 @@ test('a connection that breaks is taken up where it broke, of the same object', 
   assert.deepEqual(store.asked[1]?.range, { start: 128 * 1024, end: SMALL.length });
   assert.equal(store.asked[1]?.etag, 'v1');
   assert.equal(progress.bytesDone, SMALL.length);
+});
+
+test('a connection that breaks right after the last byte has brought everything', async () => {
+  const store = storeThat((asked) => ({ ...bodyOf(SMALL, asked), chunks: allThenBroken(SMALL) }));
+  const { bytes, progress } = await download(store, SMALL);
+  assert.ok(bytes.equals(SMALL));
+  assert.equal(store.asked.length, 1);
+  assert.equal(progress.bytesDone, SMALL.length);
+});
+
+test('an empty object whose connection breaks is asked for again', async () => {
+  const empty = Buffer.alloc(0);
+  const store = storeThat((asked) =>
+    asked.count === 1 ? { ...bodyOf(empty, asked), chunks: allThenBroken(empty) } : bodyOf(empty, asked),
+  );
+  assert.equal((await download(store, empty)).bytes.length, 0);
+  assert.equal(store.asked.length, 2);
 });
 
 test('a connection that always breaks is given up with its own error', async () => {
@@ -182,12 +201,19 @@ async function fetchInto(
   progress: Progress,
   signal = new AbortController().signal,
   onCorrupt: (object: CorruptObject) => void = () => undefined,
+  left?: { readonly content: Buffer; readonly found: Journal },
 ): Promise<VerifiedFile> {
-  const path = dir.at(dir.file('staged', ''));
+  const path = dir.at(dir.file('staged', left?.content ?? ''));
+  rmSync(`${path}.parts`, { force: true });
   const file = await open(path, 'r+');
+  const journal = new JournalFile(`${path}.parts`, wanted);
+  if (left !== undefined) await journal.begin(left.found.etag, left.found.done);
+  const events = { onCorrupt, onResumed: () => undefined };
   try {
-    return await new Downloader(store, progress, signal, onCorrupt).download(wanted, { path, file });
+    const staging = { path, file, journal, found: left?.found, needsFlush: true };
+    return await new Downloader(store, progress, signal, events).download(wanted, staging);
   } finally {
+    await journal.close();
     await file.close();
   }
 }
@@ -220,3 +246,126 @@ test('an object that was wrong once, or was replaced in between, is not told', a
   await assert.rejects(fetchInto(replaced, fileOf(SMALL), new Progress(), undefined, (o) => told.push(o)));
   assert.deepEqual(told, []);
 });
+
+describe('a file that a killed run has left', () => {
+  const done = [
+    { start: 0, end: 16 * MiB },
+    { start: 32 * MiB, end: LARGE.length },
+  ];
+  const found: Journal = { key: 'k', size: LARGE.length, etag: 'v1', boot: 'b', done };
+  const half = Buffer.from(LARGE).fill(0, 16 * MiB, 32 * MiB);
+  const resume = async (
+    store: Store,
+    content = half,
+    onCorrupt?: (object: CorruptObject) => void,
+  ): Promise<{ bytes: Buffer; progress: Progress; verified: VerifiedFile }> => {
+    const progress = new Progress();
+    progress.expect(1, LARGE.length);
+    const left = { content, found };
+    const verified = await fetchInto(store, fileOf(LARGE), progress, undefined, onCorrupt, left);
+    return { bytes: readFileSync(dir.at('staged')), progress, verified };
+  };
+
+  test('is asked only for what is missing, of the same object', async () => {
+    const store = storeThat((asked) => bodyOf(LARGE, asked));
+    const { bytes, progress } = await resume(store);
+    assert.ok(bytes.equals(LARGE));
+    assert.deepEqual(
+      store.asked.map(({ range, etag }) => [range, etag]),
+      [[{ start: 16 * MiB, end: 32 * MiB }, 'v1']],
+    );
+    assert.deepEqual([progress.bytesDone, progress.bytesTotal], [16 * MiB, 16 * MiB]);
+  });
+
+  test('is asked for nothing when all of it is there', async () => {
+    const store = storeThat((asked) => bodyOf(LARGE, asked));
+    const all = { ...found, done: [{ start: 0, end: LARGE.length }] };
+    const left = { content: LARGE, found: all };
+    await fetchInto(store, fileOf(LARGE), new Progress(), undefined, undefined, left);
+    assert.deepEqual(store.asked, []);
+  });
+
+  test('is fetched from the start when the object was replaced', async () => {
+    const store = storeThat((asked) => bodyOf(LARGE, asked, 'v2'));
+    const { bytes, progress } = await resume(store);
+    assert.ok(bytes.equals(LARGE));
+    assert.equal(journalNow()?.etag, 'v2');
+    assert.deepEqual([progress.bytesDone, progress.bytesTotal], [LARGE.length, LARGE.length]);
+  });
+
+  test('is fetched from the start when its journal has lied, and the object is not blamed', async () => {
+    const told: CorruptObject[] = [];
+    const store = storeThat((asked) => bodyOf(LARGE, asked));
+    const { bytes, progress } = await resume(store, Buffer.alloc(LARGE.length), (o) => told.push(o));
+    assert.ok(bytes.equals(LARGE));
+    assert.deepEqual(told, []);
+    assert.equal(progress.bytesDone, LARGE.length);
+  });
+
+  test('and the object is blamed only after it was read wrong twice from the start', async () => {
+    const told: CorruptObject[] = [];
+    const wrong = Buffer.alloc(LARGE.length, 'wrong');
+    const starts = storeThat((asked) => bodyOf(wrong, asked));
+    await assert.rejects(
+      resume(starts, half, (object) => told.push(object)),
+      {
+        code: 'object-digest-differs',
+      },
+    );
+    assert.equal(told.length, 1);
+    assert.equal(starts.asked.filter(({ range }) => range?.start === 0).length, 2);
+  });
+});
+
+test('the journal says what has been written, as soon as it has', async () => {
+  const broken = storeThat((asked) => {
+    if (asked.range?.start === 32 * MiB) throw new ModelCacheError('store-denied', 'no');
+    return bodyOf(LARGE, asked);
+  });
+  await assert.rejects(download(broken, LARGE), { code: 'store-denied' });
+  const { etag, done } = journalNow() ?? assert.fail('no journal');
+  assert.equal(etag, 'v1');
+  assert.deepEqual(done, [{ start: 0, end: 32 * MiB }]);
+});
+
+test('a journal of an object that was replaced says nothing of the former one', async () => {
+  const store = storeThat((asked) => bodyOf(LARGE, asked, asked.count > 2 ? 'v2' : 'v1'));
+  await download(store, LARGE);
+  assert.deepEqual(journalNow()?.etag, 'v2');
+});
+
+test('an object that is replaced by a store which does not heed the ETag is never mixed', async () => {
+  const other = randomBytes(LARGE.length);
+  const store = storeThat(({ key, count, range }) => {
+    const asked = { key, count, ...(range && { range }) };
+    return count === 2 ? bodyOf(LARGE, asked, 'v1') : bodyOf(other, asked, 'v2');
+  });
+  const { bytes } = await download(store, other);
+  assert.ok(bytes.equals(other));
+});
+
+test('what broke off or fell silent is asked for again on a connection of its own', async () => {
+  const store = storeThat((asked) => bodyOf(SMALL, asked, 'v1', asked.count === 1 ? 128 * 1024 : Infinity));
+  await download(store, SMALL);
+  assert.deepEqual(
+    store.asked.map(({ onNewConnection }) => onNewConnection),
+    [false, true],
+  );
+});
+
+test('a file that is to be flushed was, when it is proved', async () => {
+  const { verified } = await download(
+    storeThat((asked) => bodyOf(SMALL, asked)),
+    SMALL,
+  );
+  assert.equal(verified.isFlushed, true);
+});
+
+async function* allThenBroken(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+  throw new ModelCacheError('store-unreachable', 'the connection broke');
+}
+
+function journalNow(): Journal | undefined {
+  return parseJournal(readFileSync(dir.at('staged.parts'), 'utf8'));
+}

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Publisher } from '../../src/cache/publish.ts';
 import { State } from '../../src/cache/state.ts';
 import { ModelCacheError } from '../../src/errors.ts';
@@ -22,6 +24,20 @@ const REPO = 'hub/models--org--name';
 const OTHER = 'hub/models--org--other';
 const SNAPSHOT = `snapshots/${COMMIT}`;
 const [A, B] = ['weights', 'config'];
+const MiB = 1024 * 1024;
+/** Two ranges, in a repo of its own. */
+const BIG = 'hub/models--org--big';
+const LARGE = randomBytes(20 * MiB);
+const SMALL_ONLY: Selection = {
+  models: ['org/name', 'org/other'].map((repo) => ({
+    text: repo,
+    repo,
+    revision: undefined,
+    glob: undefined,
+  })),
+  exclude: [],
+};
+const EVERYTHING: Selection = { models: [], exclude: [] };
 
 test('blobs, links and refs are as the catalog has them, and nothing else', async () => {
   const { dir, failures, state, progress } = await restore(serving());
@@ -94,6 +110,28 @@ test('a folder in the way of one file does not keep the others out', async () =>
   assert.equal(readFileSync(dir.at(`${OTHER}/refs/main`), 'utf8'), COMMIT);
 });
 
+for (const times of [1, 2]) {
+  test(`a file that is taken away ${times} times before it is published does not keep the others out`, async () => {
+    const dir = new CacheDir(scratch.path).prepared();
+    let left = times;
+    const store = storeThat((asked) => {
+      const body = bodyOf(contentOf(asked), asked);
+      if (!asked.key.includes(sha256(A)) || left === 0) return body;
+      left -= 1;
+      return { ...body, chunks: chunksThenRemoval(body.chunks, dir) };
+    });
+    const { failures, progress } = await restore(store, dir);
+    assert.deepEqual(
+      failures.map(({ path, error }) => [path, error.code]),
+      times === 1 ? [] : [[`blobs/${sha256(A)}`, 'file-changed']],
+    );
+    assert.equal(existsSync(dir.at(`${REPO}/refs/main`)), times === 1);
+    assert.equal(readFileSync(dir.at(`${OTHER}/refs/main`), 'utf8'), COMMIT);
+    assert.equal(progress.bytesDone, progress.bytesTotal);
+    assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+  });
+}
+
 test('a planted link in the way is a failure of those files, and nothing is written where it leads', async () => {
   const dir = new CacheDir(scratch.path).prepared();
   const outside = new CacheDir(scratch.path);
@@ -139,11 +177,62 @@ test('what is here already is linked and not fetched', async () => {
   assert.equal(readFileSync(dir.at(`${REPO}/refs/main`), 'utf8'), COMMIT);
 });
 
+test('what a stop signal interrupts stays, and the next run fetches what is missing', async () => {
+  const { dir, resumed } = await interruptedBy(new ModelCacheError('interrupted', 'stopped by SIGTERM'));
+  assert.equal(readdirSync(dir.at('.model-cache/partial')).length, 2);
+  const store = serving();
+  const restored = await restore(store, dir, false, EVERYTHING, resumed);
+  assert.deepEqual(resumed, [16 * MiB]);
+  assert.ok(store.asked.every(({ key, range }) => !key.endsWith(sha256(LARGE)) || range?.start !== 0));
+  assert.ok(readFileSync(dir.at(`${BIG}/blobs/${sha256(LARGE)}`)).equals(LARGE));
+  assert.ok(restored.progress.bytesDone < LARGE.length - 15 * MiB);
+  assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+});
+
+test('what ends in another way leaves nothing: the server needs the room', async () => {
+  for (const code of ['store-stalled', 'store-timeout', 'internal'] as const) {
+    const { dir } = await interruptedBy(new ModelCacheError(code, 'no'));
+    assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), [], code);
+  }
+});
+
+/** A run that is stopped when the first range of the large file was written, and the second is asked for. */
+async function interruptedBy(reason: ModelCacheError): Promise<{ dir: CacheDir; resumed: number[] }> {
+  const dir = new CacheDir(scratch.path).prepared();
+  const stop = new AbortController();
+  const firstIsHere = async (): Promise<void> => {
+    const journals = (): readonly string[] =>
+      readdirSync(dir.at('.model-cache/partial')).filter((name) => name.endsWith('.parts'));
+    const isNoted = (name: string): boolean =>
+      readFileSync(dir.at(`.model-cache/partial/${name}`), 'utf8').split('\n').length > 2;
+    while (!journals().some(isNoted)) await sleep(5);
+  };
+  const store = storeThat(async (asked) => {
+    if (asked.key.endsWith(sha256(LARGE)) && asked.range?.start !== 0) {
+      await firstIsHere();
+      stop.abort(reason);
+      stop.signal.throwIfAborted();
+    }
+    return bodyOf(contentOf(asked), asked);
+  });
+  const resumed: number[] = [];
+  await assert.rejects(soon(restore(store, dir, false, EVERYTHING, resumed, stop.signal)), reason);
+  return { dir, resumed };
+}
+
+/** As another program would that clears our folder. */
+async function* chunksThenRemoval(chunks: AsyncIterable<Buffer>, dir: CacheDir): AsyncGenerator<Buffer> {
+  yield* chunks;
+  const folder = dir.at('.model-cache/partial');
+  for (const name of readdirSync(folder)) if (name.startsWith(sha256(A))) rmSync(`${folder}/${name}`);
+}
+
 function serving(): ReturnType<typeof storeThat> {
   return storeThat((asked) => bodyOf(contentOf(asked), asked));
 }
 
 function contentOf({ key }: Asked): Buffer {
+  if (key.endsWith(sha256(LARGE))) return LARGE;
   return Buffer.from(key.endsWith(sha256(A)) ? A : B);
 }
 
@@ -151,7 +240,9 @@ async function restore(
   store: Store,
   dir = new CacheDir(scratch.path).prepared(),
   isHere = false,
-  selection: Selection = { models: [], exclude: [] },
+  selection = SMALL_ONLY,
+  resumed: number[] = [],
+  signal = new AbortController().signal,
 ): Promise<{ dir: CacheDir; failures: readonly FileFailure[]; state: State; progress: Progress }> {
   const inventory = await dir.scan();
   const trees = inventory.trees.map((tree) => ({
@@ -165,14 +256,14 @@ async function restore(
   const failures: FileFailure[] = [];
   const [state, progress] = [State.empty(), new Progress()];
   const publisher = new Publisher(dir.path, undefined);
-  const { signal } = new AbortController();
   const onFailure = (failure: FileFailure): void => void failures.push(failure);
-  await executeRestore(plan, { store, publisher, state, progress, signal, onFailure });
+  const onResumed = (_: CatalogFile, bytes: number): void => void resumed.push(bytes);
+  await executeRestore(plan, { store, publisher, state, progress, signal, onFailure, onResumed });
   return { dir, failures, state, progress };
 }
 
 function catalog(): Catalog {
-  const treeOf = (tree: string, contents: readonly string[]): Catalog['trees'][number] => ({
+  const treeOf = (tree: string, contents: readonly (string | Buffer)[]): Catalog['trees'][number] => ({
     tree,
     files: contents.map((content): CatalogFile => {
       const path = `blobs/${sha256(content)}`;
@@ -181,11 +272,12 @@ function catalog(): Catalog {
     }),
     links: contents.map((content) => {
       const to = `blobs/${sha256(content)}`;
-      return { path: `${SNAPSHOT}/${content}`, target: `../../${to}`, to };
+      const name = typeof content === 'string' ? content : 'large';
+      return { path: `${SNAPSHOT}/${name}`, target: `../../${to}`, to };
     }),
     refs: [{ path: 'refs/main', content: COMMIT }],
     retired: new Set(),
     refused: [],
   });
-  return { source: 'manifests', trees: [treeOf(REPO, [A, B]), treeOf(OTHER, [B])] };
+  return { source: 'manifests', trees: [treeOf(REPO, [A, B]), treeOf(OTHER, [B]), treeOf(BIG, [LARGE])] };
 }

@@ -35,6 +35,24 @@ test('nothing for too long while something is waited for: store-stalled, and the
   assert.equal((told as ModelCacheError).code, 'store-stalled');
 });
 
+test('a disk that gives nothing for too long: disk-stalled; one that gives blocks keeps it alive', async () => {
+  const progress = new Progress();
+  const hang = (): Promise<void> => progress.whileReadingDisk(() => sleep(60_000, undefined, { ref: false }));
+  await assert.rejects(soon(withPatience(patience({ stall: 300 }), progress, NEVER, hang)), {
+    code: 'disk-stalled',
+    message: /--stall/,
+  });
+  const slow = new Progress();
+  await withPatience(patience({ stall: 400 }), slow, NEVER, () =>
+    slow.whileReadingDisk(async () => {
+      for (let round = 0; round < 10; round += 1) {
+        await sleep(100);
+        slow.diskSign();
+      }
+    }),
+  );
+});
+
 test('work that is not waiting for the store may take its time', async () => {
   const progress = new Progress();
   await withPatience(patience({ stall: 200, minSpeed: 1e9, speedWindow: 200 }), progress, NEVER, () =>

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { filesWithin } from '../../src/transfer/files-at-once.ts';
+
+const HEADER = 'Limit                     Soft Limit           Hard Limit           Units     \n';
+
+describe('files are staged at once', () => {
+  const rows: readonly (readonly [string, string, number])[] = [
+    ['as many as are worth it', '1024                 524288', 16],
+    ['as many as are worth it, without a limit', 'unlimited            unlimited', 16],
+    ['fewer under a low limit', '64                   64', 10],
+    ['one under a lower one', '40                   40', 1],
+  ];
+  for (const [name, limit, count] of rows)
+    test(name, () =>
+      assert.equal(filesWithin(`${HEADER}Max open files            ${limit}     files\n`), count),
+    );
+
+  test('as many as are worth it where nobody tells', () => assert.equal(filesWithin(''), 16));
+});
