@@ -2,13 +2,17 @@ import { objectKey } from './bucket.ts';
 import { isCommit, type Digests } from './digest.ts';
 import type { ManifestFile } from './manifest.ts';
 import { pathsByCommit, type TreeView } from './merge.ts';
-import { linkTarget, resolveLink } from './paths.ts';
+import { misplacedPaths } from './nesting.ts';
+import { linkTarget, resolveLink, shownPath } from './paths.ts';
 import { isRepoTree, mayHoldBytes, roleOf, type TreeName } from './tree.ts';
 
 /** What the store holds, ready to be planned with: every path in it is safe to write below the cache dir. */
 export interface Catalog {
-  readonly source: 'manifests' | 'listing' | 'nothing';
+  /** `lock`: the manifests that a lock file names. */
+  readonly source: 'manifests' | 'listing' | 'lock' | 'nothing';
   readonly trees: readonly CatalogTree[];
+  /** Trees that a lock file names, and whose manifests the store does not give as they were. */
+  readonly withheld?: readonly TreeName[];
 }
 
 export interface CatalogTree {
@@ -72,10 +76,7 @@ export function catalogTree(view: TreeView): CatalogTree {
   });
 }
 
-/**
- * Keeps what may be written below the cache dir; the rest is refused by name. Nothing may lie below the path of a
- * file or a link: S3 has keys below keys, a disk has not, and a link there would lead writes elsewhere.
- */
+/** Keeps what may be written below the cache dir; the rest is refused by name. */
 export function believableTree(claimed: ClaimedTree): CatalogTree {
   const { tree } = claimed;
   const refused = new Map<string, RefusedPath>(claimed.refused.map((entry) => [entry.path, entry]));
@@ -85,30 +86,23 @@ export function believableTree(claimed: ClaimedTree): CatalogTree {
   ): T[] =>
     entries.filter((entry) => {
       const safe = isSafe(entry);
-      if (!safe) refused.set(entry.path, { path: entry.path, reason: 'unsafe-path' });
+      if (!safe) refused.set(entry.path, { path: shownPath(entry.path), reason: 'unsafe-path' });
       return safe;
     });
   const files = keepSafe(claimed.files, ({ path }) => mayHoldBytes(tree, path));
   const destinations = claimed.links.map((link) => ({ ...link, to: linkDestination(tree, link) }));
-  const folders = new Set(files.flatMap(({ path }) => ancestors(path)));
-  const links = keepSafe(destinations, ({ path, to }) => to !== undefined && !folders.has(path)).map(
-    ({ path, to = '' }) => ({
-      path,
-      to,
-      target: linkTarget(path, to),
-    }),
+  const links = keepSafe(destinations, ({ to }) => to !== undefined);
+  const refs = keepSafe(
+    claimed.refs,
+    ({ path, content }) => roleOf(tree, path)?.role === 'ref' && isCommit(content),
   );
-  const leaves = new Set([...files, ...links].map(({ path }) => path));
-  const isBelowNoLeaf = ({ path }: { readonly path: string }): boolean =>
-    !ancestors(path).some((folder) => leaves.has(folder));
+  const misplaced = misplacedPaths({ files: pathsOf(files), links: pathsOf(links), refs: pathsOf(refs) });
+  const isPlaced = ({ path }: { readonly path: string }): boolean => !misplaced.has(path);
   return {
     tree,
-    files: keepSafe(files, isBelowNoLeaf),
-    links: keepSafe(links, isBelowNoLeaf),
-    refs: keepSafe(
-      claimed.refs,
-      ({ path, content }) => roleOf(tree, path)?.role === 'ref' && isCommit(content),
-    ),
+    files: keepSafe(files, isPlaced),
+    links: keepSafe(links, isPlaced).map(({ path, to = '' }) => ({ path, to, target: linkTarget(path, to) })),
+    refs: keepSafe(refs, isPlaced),
     retired: claimed.retired,
     refused: [...refused.values()],
   };
@@ -146,7 +140,6 @@ function linkDestination(
   return from === wanted.from && destination === wanted.to ? to : undefined;
 }
 
-function ancestors(path: string): readonly string[] {
-  const names = path.split('/');
-  return names.slice(1).map((_, index) => names.slice(0, index + 1).join('/'));
+function pathsOf(entries: readonly { readonly path: string }[]): readonly string[] {
+  return entries.map(({ path }) => path);
 }

@@ -21,14 +21,10 @@ export function isInSync({ missingHere, missingInBucket, differingNames }: TreeC
 
 /** Both sides of each tree, by path and size. */
 export function compareTrees(catalog: Catalog, inventory: Inventory): readonly TreeComparison[] {
-  const names = new Set([...inventory.trees, ...catalog.trees].map(({ tree }) => tree));
-  return [...names].toSorted().map((tree) =>
-    compareTree(
-      tree,
-      inventory.trees.find((local) => local.tree === tree),
-      catalog.trees.find((remote) => remote.tree === tree),
-    ),
-  );
+  const here = new Map(inventory.trees.map((local) => [local.tree, local]));
+  const there = new Map(catalog.trees.map((remote) => [remote.tree, remote]));
+  const names = new Set([...here.keys(), ...there.keys()]);
+  return [...names].toSorted().map((tree) => compareTree(tree, here.get(tree), there.get(tree)));
 }
 
 function compareTree(

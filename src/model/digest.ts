@@ -17,6 +17,9 @@ export function isSha256(text: string): boolean {
   return SHA256.test(text);
 }
 
+/** A ref is a commit and nothing else: with a newline, huggingface_hub does not find it. */
+export const COMMIT_BYTES = 40;
+
 /** A git commit, as in `snapshots/<commit>` and in the content of a ref. */
 export function isCommit(text: string): boolean {
   return SHA1.test(text);

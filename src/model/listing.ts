@@ -35,7 +35,7 @@ export interface UnplacedCopy {
 }
 
 export interface ListingSurvey {
-  readonly trees: readonly SurveyedTree[];
+  readonly trees: ReadonlyMap<TreeName, SurveyedTree>;
   readonly unplaced: readonly UnplacedCopy[];
 }
 
@@ -45,8 +45,8 @@ interface ListedRef {
 }
 
 interface SurveyedTree {
-  readonly tree: TreeName;
-  readonly blobs: readonly CatalogFile[];
+  /** By path. */
+  readonly blobs: ReadonlyMap<string, CatalogFile>;
   readonly links: readonly CatalogLink[];
   readonly refs: readonly ListedRef[];
   readonly unvouched: readonly CatalogFile[];
@@ -69,7 +69,7 @@ export function surveyListing(objects: readonly ListedObject[], also: readonly T
     byTree.set(place.tree, entries);
   }
   const unplaced: UnplacedCopy[] = [];
-  const trees = Array.from(byTree, ([tree, entries]) => surveyTree(tree, entries, unplaced));
+  const trees = new Map(Array.from(byTree, ([tree, entries]) => [tree, surveyTree(tree, entries, unplaced)]));
   return { trees, unplaced };
 }
 
@@ -83,17 +83,19 @@ export function catalogOfListing(
   refContents: RefContents,
   acceptUnverified: boolean,
 ): Catalog {
-  const trees = survey.trees.map((surveyed): CatalogTree => {
+  const unplaced = Map.groupBy(survey.unplaced, ({ tree }) => tree);
+  const trees = Array.from(survey.trees, ([tree, surveyed]): CatalogTree => {
     const placed: CatalogLink[] = [];
     const left: CatalogFile[] = [...surveyed.unvouched];
-    for (const copy of survey.unplaced.filter(({ tree }) => tree === surveyed.tree)) {
+    for (const copy of unplaced.get(tree) ?? []) {
       const blob = placement.get(copy);
       if (blob === undefined) left.push(unvouchedFile(copy.path, copy.object));
       else placed.push(linkTo(copy.path, blob));
     }
+    const blobs = [...surveyed.blobs.values()];
     return believableTree({
-      tree: surveyed.tree,
-      files: acceptUnverified ? [...surveyed.blobs, ...left] : surveyed.blobs,
+      tree,
+      files: acceptUnverified ? [...blobs, ...left] : blobs,
       links: [...surveyed.links, ...placed],
       refs: surveyed.refs.flatMap(({ path, object }) => {
         const content = refContents.get(object.key);
@@ -112,7 +114,7 @@ function surveyTree(
   entries: ReadonlyMap<string, ListedObject>,
   unplaced: UnplacedCopy[],
 ): SurveyedTree {
-  const blobs: CatalogFile[] = [];
+  const blobs = new Map<string, CatalogFile>();
   const refs: ListedRef[] = [];
   const copies: { path: string; object: ListedObject }[] = [];
   const unvouched: CatalogFile[] = [];
@@ -123,21 +125,24 @@ function surveyTree(
     if (role?.role === 'ref') refs.push({ path, object });
     else if (!mayHoldBytes(tree, path)) continue;
     else if (role?.role === 'blob') {
-      blobs.push({ path, size: object.size, key: object.key, digests: role.digests, executable: false });
-      blobSizes.add(object.size);
-      const content = contentKey(object);
-      blobsByContent.set(content, [...(blobsByContent.get(content) ?? []), path]);
+      const { size, key } = object;
+      blobs.set(path, { path, size, key, digests: role.digests, executable: false });
+      blobSizes.add(size);
+      const alike = blobsByContent.get(contentKey(object));
+      if (alike === undefined) blobsByContent.set(contentKey(object), [path]);
+      else alike.push(path);
     } else if (role?.role === 'snapshot') copies.push({ path, object });
     else unvouched.push(unvouchedFile(path, object));
   }
   const links: CatalogLink[] = [];
   for (const { path, object } of copies) {
-    const [blob, ...others] = blobsByContent.get(contentKey(object)) ?? [];
-    if (object.etag !== '' && blob !== undefined && others.length === 0) links.push(linkTo(path, blob));
+    const alike = blobsByContent.get(contentKey(object)) ?? [];
+    const [blob] = alike;
+    if (object.etag !== '' && blob !== undefined && alike.length === 1) links.push(linkTo(path, blob));
     else if (blobSizes.has(object.size)) unplaced.push({ tree, path, object });
     else unvouched.push(unvouchedFile(path, object));
   }
-  return { tree, blobs, links, refs, unvouched };
+  return { blobs, links, refs, unvouched };
 }
 
 /** The tree and path that a key has in a cache that was copied as it is. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { ModelCacheError } from '../errors.ts';
 import { isCommit, isSha256 } from './digest.ts';
+import { jsonShape } from './json-shape.ts';
 import type { TreeName } from './tree.ts';
 
 /**
@@ -14,9 +15,23 @@ export const MANIFEST_LIMITS = { bytes: 16 * 1024 * 1024, entries: 1_000_000 } a
 
 const MAX_REF_BYTES = 256;
 
+/** The densest manifest has more bytes for each value, and the deepest is less deep: other JSON is made to fill memory. */
+const MIN_BYTES_OF_VALUE = 8;
+const FEW_VALUES = 8192;
+const MAX_DEPTH = 32;
+
+/** Of what a manifest says, in a message. */
+const MAX_SHOWN = 200;
+
 const Sha256 = v.pipe(v.string(), v.check(isSha256, 'wanted 64 lower-case hex digits'));
 const Commit = v.pipe(v.string(), v.check(isCommit, 'wanted 40 lower-case hex digits'));
-const Size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Size = v.pipe(
+  v.number(),
+  v.safeInteger(),
+  v.minValue(0),
+  // JSON has a -0, which is the same number and not the same value.
+  v.transform((size) => size + 0),
+);
 
 const PartsSchema = v.object({
   /** Readers ignore parts of an algorithm they do not know. */
@@ -67,6 +82,7 @@ export function parseManifest(tree: TreeName, name: string, bytes: Buffer): Name
   const where = `manifest ${name} of ${tree}`;
   refuseOversized(where, bytes);
   refuseWrongName(where, name, bytes);
+  refuseUnfolding(where, bytes);
   const value = parseJson(where, bytes);
   refuseUnknownVersion(where, value);
   const result = v.safeParse(ManifestSchema, value, { abortEarly: true });
@@ -74,14 +90,14 @@ export function parseManifest(tree: TreeName, name: string, bytes: Buffer): Name
     const issue = result.issues[0];
     throw new ModelCacheError(
       'manifest-invalid',
-      `${where} does not follow the format: ${v.getDotPath(issue) ?? ''} ${issue.message}`,
+      `${where} does not follow the format: ${v.getDotPath(issue) ?? ''} ${shown(issue.message)}`,
     );
   }
   const manifest = result.output;
   if (manifest.tree !== tree) {
     throw new ModelCacheError('manifest-invalid', `${where} speaks of another tree`, {
       wanted: tree,
-      found: manifest.tree,
+      found: shown(manifest.tree),
     });
   }
   refuseTooManyEntries(where, manifest);
@@ -141,6 +157,22 @@ function refuseWrongName(where: string, name: string, bytes: Buffer): void {
   });
 }
 
+function refuseUnfolding(where: string, bytes: Buffer): void {
+  const { values, depth } = jsonShape(bytes);
+  if (depth > MAX_DEPTH) {
+    throw new ModelCacheError('manifest-invalid', `${where} is no manifest: it is nested too deeply`, {
+      wanted: `at most ${MAX_DEPTH} levels`,
+      found: `${depth}`,
+    });
+  }
+  const most = FEW_VALUES + Math.floor(bytes.length / MIN_BYTES_OF_VALUE);
+  if (values <= most) return;
+  throw new ModelCacheError('manifest-invalid', `${where} is no manifest: it has too many values`, {
+    wanted: `at most ${most} in ${bytes.length} bytes`,
+    found: `${values}`,
+  });
+}
+
 function parseJson(where: string, bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
@@ -155,7 +187,7 @@ function refuseUnknownVersion(where: string, value: unknown): void {
   if (version === MANIFEST_VERSION) return;
   throw new ModelCacheError('format-unknown', `${where} has a version this program does not know`, {
     wanted: `version ${MANIFEST_VERSION}`,
-    found: `version ${JSON.stringify(version) ?? 'none'}`,
+    found: `version ${isPlain(version) ? shown(JSON.stringify(version)) : 'none'}`,
     hint: 'use a newer model-cache',
   });
 }
@@ -167,6 +199,14 @@ function refuseTooManyEntries(where: string, manifest: Manifest): void {
     wanted: `at most ${MANIFEST_LIMITS.entries}`,
     found: String(entries),
   });
+}
+
+function isPlain(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number';
+}
+
+function shown(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN).toWellFormed()}...` : text;
 }
 
 function sha256Hex(bytes: Buffer): string {

@@ -19,10 +19,18 @@ export interface TreeView {
   readonly retired: ReadonlySet<string>;
 }
 
-/** The manifests that no other supersedes. */
+/**
+ * The manifests that no other supersedes. Who merged a manifest has a higher generation: what says otherwise is not
+ * heeded, so that there is always a head.
+ */
 export function headsOf(manifests: readonly NamedManifest[]): readonly NamedManifest[] {
-  const superseded = new Set(manifests.flatMap(({ manifest }) => manifest.supersedes));
-  return manifests.filter(({ name }) => !superseded.has(name));
+  const distinct = [...new Map(manifests.map((named) => [named.name, named])).values()];
+  const superseded = new Map<string, number>();
+  for (const { manifest } of distinct) {
+    for (const name of manifest.supersedes)
+      superseded.set(name, Math.max(manifest.generation, superseded.get(name) ?? 0));
+  }
+  return distinct.filter(({ name, manifest }) => (superseded.get(name) ?? 0) <= manifest.generation);
 }
 
 /**
@@ -57,6 +65,11 @@ export function mergeTree(tree: TreeName, manifests: readonly NamedManifest[]): 
     refs,
     retired,
   };
+}
+
+/** The generation of the next manifest of a tree; where there is no higher one, the highest again. */
+export function nextGeneration({ generation }: TreeView): number {
+  return Math.min(generation + 1, Number.MAX_SAFE_INTEGER);
 }
 
 /** The manifest that says all of `view` and supersedes what it was merged from. */
@@ -103,16 +116,18 @@ function mergeRefs(
   const retired = new Set<string>();
   /** Ref → commits that it could not move to. */
   const waiting = new Map<string, Set<string>>();
+  const mayMove = memoizedMoves(paths);
   for (const { manifest } of heads) {
     for (const commit of manifest.retired) retired.add(commit);
-    for (const { path, content: to } of manifest.refs.filter(({ content }) => isCommit(content))) {
+    const ofCommits = manifest.refs.filter(({ content }) => isCommit(content));
+    for (const [path, to] of new Map(ofCommits.map(({ path, content }) => [path, content]))) {
       const from = refs.get(path);
       if (from === undefined) refs.set(path, to);
       else if (from !== to) {
         const passed = waiting.get(path) ?? new Set();
-        if (mayRefMove(paths.get(from), paths.get(to))) {
+        if (mayMove(from, to)) {
           refs.set(path, to);
-          const left = [from, ...passed].filter((commit) => mayRefMove(paths.get(commit), paths.get(to)));
+          const left = [from, ...passed].filter((commit) => mayMove(commit, to));
           for (const commit of left) {
             retired.add(commit);
             passed.delete(commit);
@@ -124,6 +139,19 @@ function mergeRefs(
   const wanted = [...refs.values(), ...Array.from(waiting.values(), (commits) => Array.from(commits)).flat()];
   for (const commit of wanted) retired.delete(commit);
   return { refs, retired };
+}
+
+/** `mayRefMove` between commits: many refs move between the same few, and each may have many files. */
+function memoizedMoves(
+  paths: ReadonlyMap<string, ReadonlySet<string>>,
+): (from: string, to: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (from, to) => {
+    const move = `${from} ${to}`;
+    const may = known.get(move) ?? mayRefMove(paths.get(from), paths.get(to));
+    known.set(move, may);
+    return may;
+  };
 }
 
 /** A writer that does not know the parts of a file says nothing of them; what another has said of the same bytes stays. */

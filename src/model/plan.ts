@@ -12,7 +12,7 @@ import { localTree, type Inventory, type LocalContent, type LocalFile, type Loca
 import { mayRefMove, pathsByCommit } from './merge.ts';
 import { snapshotPath } from './paths.ts';
 import { wishesFor, type Selection, type TreeWishes, type Wish } from './selection.ts';
-import { isRepoTree, type TreeName } from './tree.ts';
+import { isRepo, isRepoTree, type TreeName } from './tree.ts';
 
 /** Why an item is fetched or left. */
 export type Reason =
@@ -73,6 +73,8 @@ export interface RestorePlan {
   readonly bytesShort: number;
   /** `--model`s that nothing in the bucket answers to. */
   readonly unmatched: readonly string[];
+  /** Locked trees that the store does not give. */
+  readonly withheld: readonly TreeName[];
 }
 
 /**
@@ -86,15 +88,17 @@ export function planRestore(
   budget: Budget,
 ): RestorePlan {
   const matched = new Set<string>();
-  const wanted = catalog.trees.flatMap((tree) =>
+  const { withheld = [], source } = catalog;
+  const planned = catalog.trees.flatMap((tree) =>
     planTree(tree, localTree(inventory, tree.tree), selection, matched),
   );
+  const wanted = source === 'lock' ? planned.map(bindRef) : planned;
   const short = bytesShort(count(wanted.filter(isFetch)).bytes, budget);
   const items = short === 0 ? wanted : withoutSpace(wanted);
   return {
     version: 1,
     dir: inventory.dir,
-    source: catalog.source,
+    source,
     items,
     roots: Object.fromEntries(
       inventory.trees.filter(({ tree, root }) => tree !== root).map(({ tree, root }) => [tree, root]),
@@ -102,14 +106,11 @@ export function planRestore(
     fetch: count(items.filter(isFetch)),
     present: count(items.filter(isPresent)),
     bytesShort: short,
-    unmatched: selection.models.filter(({ text }) => !matched.has(text)).map(({ text }) => text),
+    unmatched: selection.models
+      .filter(({ text, repo }) => !matched.has(text) && !withheld.some((tree) => isRepo(tree, repo)))
+      .map(({ text }) => text),
+    withheld,
   };
-}
-
-/** The most a restore of this selection could need on an empty disk, in bytes. */
-export function bytesSelected(catalog: Catalog, selection: Selection): number {
-  const nothing: Inventory = { dir: '', trees: [], skipped: [], foreign: [] };
-  return planRestore(catalog, nothing, selection, { freeBytes: Number.POSITIVE_INFINITY }).fetch.bytes;
 }
 
 export function isFetchReason(reason: Reason): reason is FetchReason {
@@ -230,6 +231,12 @@ function reasonForRef(
   if (found === wanted) return 'present';
   const wasMovedHere = isCommit(found) && !retired.has(found);
   return wasMovedHere && mayRefMove(selected.get(wanted), here.get(found)) ? 'present' : 'digest-differs';
+}
+
+/** A locked ref does not stay where the server has moved it: there would be no way back to an older one. */
+function bindRef(item: PlanItem): PlanItem {
+  const isElsewhere = item.kind === 'ref' && item.reason === 'present' && item.found !== item.content;
+  return isElsewhere ? { ...item, reason: 'digest-differs' } : item;
 }
 
 function wishForPath(wishes: TreeWishes, tree: TreeName, path: string): Wish {

@@ -2,7 +2,7 @@ import { ModelCacheError } from '../errors.ts';
 import type { CatalogTree } from './catalog.ts';
 import { isCommit } from './digest.ts';
 import { fnmatch } from './fnmatch.ts';
-import { displayName, isRepoTree } from './tree.ts';
+import { displayName, isRepo } from './tree.ts';
 
 /** `ORG/NAME[@REV][:GLOB]`: what a user wants of one repo. */
 export interface ModelSpec {
@@ -59,7 +59,7 @@ export function wishesFor(tree: CatalogTree, selection: Selection, current: Read
   const name = displayName(tree.tree);
   const isExcluded = matcher(selection.exclude);
   const specs = selection.models
-    .filter(({ repo }) => isRepoTree(tree.tree) && repo === name)
+    .filter(({ repo }) => isRepo(tree.tree, repo))
     .map((spec) => ({
       spec,
       commits: spec.revision === undefined ? current : commitsOf(tree, spec.revision),

@@ -1,4 +1,5 @@
 import { digestsOfBlobName, type Digests } from './digest.ts';
+import { foldedName } from './name-folding.ts';
 import { isSafePath, snapshotPath } from './paths.ts';
 
 /**
@@ -43,6 +44,11 @@ export function displayName(tree: TreeName): string {
   return (type === 'models' ? names : [type, ...names]).join('/');
 }
 
+/** Whether a tree is the repo that people call `name`. */
+export function isRepo(tree: TreeName, name: string): boolean {
+  return isRepoTree(tree) && displayName(tree) === name;
+}
+
 /**
  * The tree a repo folder belongs to, by where it was found below the dir. transformers 4 with its own
  * TRANSFORMERS_CACHE keeps repos directly below the dir; those are the same trees as under `hub/`.
@@ -54,17 +60,30 @@ export function treeOfRepoFolder(pathBelowDir: string): TreeName {
 /** Whether a name from a bucket may become a folder of the cache dir. `also` are the trees named by --also. */
 export function isAllowedTree(tree: TreeName, also: readonly TreeName[]): boolean {
   if (!isSafePath(tree)) return false;
-  if (tree === TORCH_CHECKPOINTS || also.includes(tree)) return true;
+  const folders = [TORCH_CHECKPOINTS, ...also];
+  if (folders.includes(tree)) return true;
+  const isBelowAnother = folders.some((folder) => tree.startsWith(`${folder}/`));
   const above = tree.split('/').slice(0, -1);
   return (
     isRepoFolder(baseName(tree)) &&
+    treeOfRepoFolder(tree) === tree &&
+    !isBelowAnother &&
     !above.some((name, depth) => isRepoFolder(name) || isOffLimits(name, depth))
   );
 }
 
-/** Whether a folder neither holds nor may receive a tree; `depth` is the number of folders between it and the dir. */
+/**
+ * Whether a folder neither holds nor may receive a tree; `depth` is the number of folders between it and the dir. Some
+ * file systems know no case, so that `.Model-Cache` is ours.
+ */
 export function isOffLimits(folder: string, depth: number): boolean {
-  return NEVER.has(folder) || (depth === 0 && NOT_A_CACHE.has(folder));
+  const name = foldedName(folder);
+  return NEVER.has(name) || (depth === 0 && NOT_A_CACHE.has(name));
+}
+
+/** Whether a folder may be named to be mirrored: none of ours, and not the one that holds the repos. */
+export function mayBeMirrored(folder: TreeName): boolean {
+  return isSafePath(folder) && folder !== 'hub' && !folder.split('/').some(isOffLimits);
 }
 
 /** What a path of a tree is for. Everything that is not one of these stays home, in both directions. */

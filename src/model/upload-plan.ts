@@ -2,7 +2,7 @@ import { isBlob, isHeld, isThere, objectKey, type Listing } from './bucket.ts';
 import { digestsOfBlobName, firstMismatch, type Digests } from './digest.ts';
 import type { Inventory, LocalContent, LocalTree } from './inventory.ts';
 import { serializeManifest, type Manifest, type ManifestFile } from './manifest.ts';
-import { manifestOf, mergeTree, pathsByCommit, type TreeView } from './merge.ts';
+import { manifestOf, mergeTree, nextGeneration, pathsByCommit, type TreeView } from './merge.ts';
 import { linkTarget, resolveLink } from './paths.ts';
 
 /** A file whose bytes the bucket lacks. What it must turn out to be while it is sent is known by name or by an earlier hash. */
@@ -100,7 +100,7 @@ export function nextManifest(
 ): Manifest | undefined {
   const before = view ?? mergeTree(tree.tree, []);
   const kept = withoutLostObjects(before, listing);
-  const generation = before.generation + 1;
+  const generation = nextGeneration(before);
   const news = files.filter((file) => !isLinkedThere(before, file));
   const here = localManifest(tree, news, refsWithNews(tree, before, agreedRefs), generation);
   const merged = mergeTree(tree.tree, [

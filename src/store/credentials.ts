@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { fromEnv } from '@aws-sdk/credential-providers';
+import { countdown, isCounted } from '../countdown.ts';
+import { ModelCacheError } from '../errors.ts';
 
 type AwsCredentialIdentityProvider = ReturnType<typeof fromEnv>;
 type AwsCredentialIdentity = Awaited<ReturnType<AwsCredentialIdentityProvider>>;
@@ -37,13 +39,25 @@ export interface ResolvedCredentials {
 }
 
 const IMDS_TIMEOUT_MS = 1000;
+/** Shorter than the SDK's own, which is only a warning. */
+const CONTAINER_PATIENCE_MS = 2500;
+const CONTAINER_TIMEOUT_MS = 3000;
+const LONGEST_PATIENCE_MS = 30_000;
+const say = (): void => undefined;
+const SILENT = { debug: say, info: say, warn: say, error: say };
 
-/** The first source that has credentials, in the documented order; undefined when none has. */
+/**
+ * The first source that has credentials, in the documented order; undefined when none has. One that is configured and
+ * does not answer (a program, an agent, a disk) is given up after `patience` ms: `store-credentials-missing`.
+ */
 export async function resolveCredentials(
   settings: CredentialSettings,
+  patience = LONGEST_PATIENCE_MS,
 ): Promise<ResolvedCredentials | undefined> {
   if (settings.keys !== undefined) return fromKeys(settings.keys);
-  for (const [source, provider] of await providersOf(settings)) {
+  const longest = isCounted(patience) ? Math.min(patience, LONGEST_PATIENCE_MS) : LONGEST_PATIENCE_MS;
+  for (const [source, ask, ownPatience = longest] of await providersOf(settings)) {
+    const provider = inTime(source, ask, Math.min(ownPatience, longest));
     try {
       return { source, identity: await provider(), provider };
     } catch (error) {
@@ -55,7 +69,7 @@ export async function resolveCredentials(
 
 async function providersOf(
   settings: CredentialSettings,
-): Promise<readonly (readonly [string, AwsCredentialIdentityProvider])[]> {
+): Promise<readonly (readonly [string, AwsCredentialIdentityProvider, number?])[]> {
   const sdk = await import('@aws-sdk/credential-providers');
   const { stsRegion: region, profile } = settings;
   // An endpoint variable meant for the store must not receive a web identity token.
@@ -65,7 +79,7 @@ async function providersOf(
     ? [['a web identity', sdk.fromTokenFile({ clientConfig })] as const]
     : [];
   const container = settings.container
-    ? [['the container', sdk.fromHttp({ timeout: IMDS_TIMEOUT_MS })] as const]
+    ? [['the container', containerProvider(sdk), CONTAINER_PATIENCE_MS] as const]
     : [];
   const instance =
     settings.imds || looksLikeEc2()
@@ -93,6 +107,33 @@ async function providersOf(
     ...container,
     ...instance,
   ];
+}
+
+function containerProvider(sdk: {
+  readonly fromHttp: (options: object) => AwsCredentialIdentityProvider;
+}): AwsCredentialIdentityProvider {
+  return sdk.fromHttp({ timeout: CONTAINER_TIMEOUT_MS, maxRetries: 0, logger: SILENT });
+}
+
+function inTime(
+  source: string,
+  ask: AwsCredentialIdentityProvider,
+  patience: number,
+): AwsCredentialIdentityProvider {
+  return async (...args) => {
+    const late = Promise.withResolvers<never>();
+    const timer = countdown(patience, () => late.reject(tooLate(source, patience)));
+    try {
+      return await Promise.race([ask(...args), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+function tooLate(source: string, patience: number): ModelCacheError {
+  const message = `${source} did not answer within ${patience / 1000} s`;
+  return new ModelCacheError('store-credentials-missing', message);
 }
 
 function fromKeys({ source, accessKeyId, secretAccessKey, sessionToken }: StaticKeys): ResolvedCredentials {

@@ -1,21 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import type { BigIntStats, Dirent } from 'node:fs';
-import { lstat, open, readdir, realpath, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { constants, lstatSync, mkdirSync, type BigIntStats } from 'node:fs';
+import { lstat, open, readdir, realpath, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasErrno, ModelCacheError } from '../errors.ts';
 import { makeFolders } from '../files.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { isSafePath } from '../model/paths.ts';
+import { changed, folderError, missing, notAFolder } from './folder-errors.ts';
+import { keysBelow, UNFINISHED } from './folder-listing.ts';
 import { endsEarly } from './object-errors.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
 
-/** Written here first, renamed into place when whole. Not part of any listing. */
-const UNFINISHED = '.model-cache/tmp';
 /** Not there (any more), or not to be touched by this user. */
 const LEFT_ALONE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS'];
 const BLOCK = 1024 * 1024;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
-/** The bucket's layout in a folder: for trying things out, and for network volumes. */
+/**
+ * The bucket's layout in a folder: for trying things out, and for network volumes. An object is a regular file: links,
+ * pipes and devices that somebody has put there are none, and nothing is written through a link.
+ */
 export class FolderStore implements Store {
   readonly kind = 'store';
   readonly access = '';
@@ -28,11 +32,19 @@ export class FolderStore implements Store {
     this.url = `file://${root}`;
   }
 
-  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+  async *list(
+    prefix: string,
+    signal?: AbortSignal,
+    onPage: () => void = () => undefined,
+  ): AsyncGenerator<StoredObject> {
+    signal?.throwIfAborted();
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    for await (const key of this.#keysBelow(folder)) {
+    const onEntry = (): void => {
       signal?.throwIfAborted();
-      if (!key.startsWith(prefix) || !isSafePath(key)) continue;
+      onPage();
+    };
+    for await (const key of keysBelow(this.#root, folder, onEntry)) {
+      if (!key.startsWith(prefix)) continue;
       const object = await this.head(key);
       if (object !== undefined) yield object;
     }
@@ -51,7 +63,7 @@ export class FolderStore implements Store {
       return {
         etag: object.etag,
         objectSize: object.size,
-        chunks: readAndClose(file, wanted, signal),
+        chunks: readAndClose(file, wanted, this.url, signal),
         discard: () => file.close(),
       };
     } catch (error) {
@@ -62,7 +74,7 @@ export class FolderStore implements Store {
 
   async head(key: string): Promise<StoredObject | undefined> {
     try {
-      const stats = await stat(this.#pathOf(key), { bigint: true });
+      const stats = await lstat(this.#pathOf(key), { bigint: true });
       return stats.isFile() ? objectOf(key, stats) : undefined;
     } catch (error) {
       if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
@@ -99,7 +111,7 @@ export class FolderStore implements Store {
   ): Promise<void> {
     const temporary = join(this.#root, UNFINISHED, randomUUID());
     try {
-      makeFolders(dirname(temporary));
+      this.#makeFolders(UNFINISHED);
       const file = await open(temporary, 'wx');
       try {
         for await (const chunk of chunks) {
@@ -109,8 +121,9 @@ export class FolderStore implements Store {
       } finally {
         await file.close();
       }
-      makeFolders(dirname(this.#pathOf(key)));
-      await rename(temporary, this.#pathOf(key));
+      const path = this.#pathOf(key);
+      this.#makeFolders(dirname(key));
+      await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw folderError(error, this.url);
@@ -142,29 +155,27 @@ export class FolderStore implements Store {
     }
   }
 
+  /** What is missing of a folder below the root. None on the way is a link: what lies elsewhere is not ours. */
+  #makeFolders(folder: string): void {
+    makeFolders(this.#root);
+    const names = folder === '.' ? [] : folder.split('/');
+    for (const [index] of names.entries()) {
+      const path = join(this.#root, ...names.slice(0, index + 1));
+      try {
+        mkdirSync(path);
+      } catch (error) {
+        if (!hasErrno(error, 'EEXIST')) throw error;
+        if (!lstatSync(path).isDirectory()) throw notAFolder(path);
+      }
+    }
+  }
+
+  /** A pipe is not waited for. */
   async #open(key: string): Promise<FileHandle> {
     try {
-      return await open(this.#pathOf(key), 'r');
+      return await open(this.#pathOf(key), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
-      if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) throw missing(key, this.url);
-      throw folderError(error, this.url);
-    }
-  }
-
-  async *#keysBelow(folder: string): AsyncGenerator<string> {
-    if (`${UNFINISHED}/` === folder) return;
-    for (const entry of await this.#entries(folder)) {
-      if (entry.isDirectory()) yield* this.#keysBelow(`${folder}${entry.name}/`);
-      else if (entry.isFile()) yield `${folder}${entry.name}`;
-    }
-  }
-
-  async #entries(folder: string): Promise<readonly Dirent[]> {
-    try {
-      return await readdir(join(this.#root, folder), { withFileTypes: true });
-    } catch (error) {
-      const isRoot = folder === '';
-      if (hasErrno(error, 'ENOENT') || (hasErrno(error, 'ENOTDIR') && !isRoot)) return [];
+      if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO')) throw missing(key, this.url);
       throw folderError(error, this.url);
     }
   }
@@ -179,13 +190,16 @@ export class FolderStore implements Store {
 async function* readAndClose(
   file: FileHandle,
   { start, end }: ByteRange,
+  url: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   try {
     for (let position = start; position < end;) {
       signal?.throwIfAborted();
       const block = Buffer.allocUnsafe(Math.min(BLOCK, end - position));
-      const { bytesRead } = await file.read(block, 0, block.length, position);
+      const { bytesRead } = await file.read(block, 0, block.length, position).catch((error: unknown) => {
+        throw folderError(error, url);
+      });
       if (bytesRead === 0)
         throw new ModelCacheError('store-failed', 'an object became shorter while it was read');
       position += bytesRead;
@@ -198,24 +212,4 @@ async function* readAndClose(
 
 function objectOf(key: string, { size, mtimeNs, ino }: BigIntStats): StoredObject {
   return { key, size: Number(size), etag: `${ino}-${mtimeNs}-${size}` };
-}
-
-function missing(key: string, url: string): ModelCacheError {
-  return new ModelCacheError('object-missing', `${url} has no object ${key}`);
-}
-
-function changed(key: string, wanted: string, found: string): ModelCacheError {
-  return new ModelCacheError('object-changed', `${key} was replaced while it was read`, { wanted, found });
-}
-
-function folderError(error: unknown, url: string): unknown {
-  if (hasErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
-    return new ModelCacheError('store-denied', `${url}: ${(error as Error).message}`, {
-      hint: 'give this user the right to read and write that folder',
-      cause: error,
-    });
-  }
-  if (!hasErrno(error, 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY', 'EIO', 'ESTALE', 'ENOSPC', 'EDQUOT'))
-    return error;
-  return new ModelCacheError('store-failed', `${url}: ${(error as Error).message}`, { cause: error });
 }

@@ -37,3 +37,11 @@ export function otherContent(
     },
   );
 }
+
+/** Another object than the one that the bytes before came from. */
+export function otherObject(key: string, wantedEtag: string, foundEtag: string): ModelCacheError {
+  return new ModelCacheError('object-changed', `the object ${key} was replaced while it was read`, {
+    wanted: wantedEtag,
+    found: foundEtag,
+  });
+}

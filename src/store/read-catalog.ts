@@ -2,18 +2,13 @@ import pLimit from 'p-limit';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { MANIFESTS_PREFIX, RESERVED_PREFIX } from '../model/bucket.ts';
 import { catalogTree, type Catalog } from '../model/catalog.ts';
-import { isCommit } from '../model/digest.ts';
+import { COMMIT_BYTES, isCommit } from '../model/digest.ts';
 import { Digester } from '../model/digester.ts';
-import {
-  catalogOfListing,
-  surveyListing,
-  type ListedObject,
-  type ListingSurvey,
-  type UnplacedCopy,
-} from '../model/listing.ts';
+import { catalogOfListing, surveyListing, type ListingSurvey, type UnplacedCopy } from '../model/listing.ts';
 import { isAllowedTree, type TreeName } from '../model/tree.ts';
 import { readIfThere, readManifests, refuseUnknownFormat } from './read-manifests.ts';
 import type { Store } from './store.ts';
+import { wholeListing } from './whole-listing.ts';
 
 export interface CatalogOptions {
   /** Trees named by --also. */
@@ -28,19 +23,16 @@ export interface CatalogReading {
 }
 
 const AT_ONCE = 8;
+const MAX_BYTES_TO_PLACE = 64 * 1024 ** 3;
 
 /** What the store holds: from its manifests, or, when it has none, from its listing. */
 export async function readCatalog(store: Store, options: CatalogOptions): Promise<CatalogReading> {
-  const [keys] = await Promise.all([
-    collect(store.list(MANIFESTS_PREFIX, options.signal)),
+  const [manifests] = await Promise.all([
+    wholeListing(store, MANIFESTS_PREFIX, options.signal),
     refuseUnknownFormat(store, options.signal),
   ]);
-  if (keys.length === 0) return { catalog: await catalogFromListing(store, options), refused: [] };
-  const { views, refused } = await readManifests(
-    store,
-    keys.map(({ key }) => key),
-    options.signal,
-  );
+  if (manifests.length === 0) return { catalog: await catalogFromListing(store, options), refused: [] };
+  const { views, refused } = await readManifests(store, manifests, options.signal);
   const trees = views.filter(({ tree }) => isAllowedTree(tree, options.also)).map(catalogTree);
   return { catalog: { source: trees.length === 0 ? 'nothing' : 'manifests', trees }, refused };
 }
@@ -49,7 +41,7 @@ async function catalogFromListing(
   store: Store,
   { also, acceptUnverified, signal }: CatalogOptions,
 ): Promise<Catalog> {
-  const objects = await collect(store.list('', signal));
+  const objects = await wholeListing(store, '', signal);
   const reserved = objects.find(({ key }) => key.startsWith(RESERVED_PREFIX));
   // Uploads that never came to their first manifest: nothing is said of them yet.
   if (reserved?.key.startsWith(`${RESERVED_PREFIX}v1/`) === true) return { source: 'nothing', trees: [] };
@@ -57,19 +49,29 @@ async function catalogFromListing(
   const survey = surveyListing(objects, also);
   const placement = new Map(
     await mapLimited(
-      survey.unplaced,
+      worthReading(survey.unplaced),
       async (copy) => [copy, await placeByContent(store, survey, copy, signal)] as const,
     ),
   );
-  const refs = survey.trees.flatMap((tree) => tree.refs.map(({ object }) => object));
+  const refs = Array.from(survey.trees.values()).flatMap((tree) => tree.refs.map(({ object }) => object));
+  const commits = refs.filter(({ size }) => size === COMMIT_BYTES);
   const contents = await mapLimited(
-    refs,
+    commits,
     async ({ key }) => [key, await readRef(store, key, signal)] as const,
   );
   const readable = new Map(
     contents.flatMap(([key, content]) => (content === undefined ? [] : [[key, content] as const])),
   );
   return catalogOfListing(survey, placement, readable, acceptUnverified);
+}
+
+/** A whole hub may have been copied, but not one after the other without an end: the later ones are left unplaced. */
+function worthReading(copies: readonly UnplacedCopy[]): readonly UnplacedCopy[] {
+  let bytes = 0;
+  return copies.filter(({ object: { size } }) => {
+    bytes += size;
+    return bytes <= MAX_BYTES_TO_PLACE;
+  });
 }
 
 /** Reads a copy to find out which blob of its repo it is: the one whose name its content proves. */
@@ -83,9 +85,8 @@ async function placeByContent(
   const body = await store.get(object.key, { signal });
   for await (const chunk of body.chunks) digester.update(chunk);
   const { sha256, gitSha1 } = digester.digests();
-  const names = new Set([`blobs/${sha256}`, `blobs/${gitSha1}`]);
-  const blobs = survey.trees.find((surveyed) => surveyed.tree === tree)?.blobs ?? [];
-  return blobs.find(({ path }) => names.has(path))?.path;
+  const blobs = survey.trees.get(tree)?.blobs;
+  return [`blobs/${sha256}`, `blobs/${gitSha1}`].find((path) => blobs?.has(path));
 }
 
 async function readRef(
@@ -100,10 +101,6 @@ async function readRef(
     if (toModelCacheError(error).code === 'object-size-differs') return undefined;
     throw error;
   }
-}
-
-async function collect(objects: AsyncIterable<ListedObject>): Promise<readonly ListedObject[]> {
-  return Array.fromAsync(objects);
 }
 
 function mapLimited<T, U>(items: readonly T[], map: (item: T) => Promise<U>): Promise<U[]> {

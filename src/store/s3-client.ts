@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { isCounted } from '../countdown.ts';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { readRegularFile } from '../files.ts';
 import { resolveCredentials, type CredentialSettings, type ResolvedCredentials } from './credentials.ts';
 import { providerOf } from './providers.ts';
 import { missingCredentials, redirectedRegion } from './s3-errors.ts';
+import { boundAnswers } from './s3-middleware.ts';
 
 export interface S3Settings {
   readonly bucket: string;
@@ -24,6 +25,8 @@ export interface S3Settings {
 
 const CONNECT_TIMEOUT_MS = 5000;
 const MAX_SOCKETS = 32;
+/** All authorities there are take a quarter of a MiB. */
+const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 const say = (): void => undefined;
 const SILENT = { trace: say, debug: say, info: say, warn: say, error: say };
 
@@ -37,7 +40,8 @@ export interface S3Clients {
 
 export async function createClients(settings: S3Settings): Promise<S3Clients> {
   const credentials = settings.credentials.anonymous ? 'anonymous' : await resolveOrFail(settings);
-  const tls = settings.caBundle === undefined ? {} : { ca: readBundle(settings.caBundle) };
+  const isPlain = settings.endpoint?.startsWith('http:') === true;
+  const tls = settings.caBundle === undefined || isPlain ? {} : { ca: readBundle(settings.caBundle) };
   const pooled = clientOf(settings, credentials, { keepAlive: true, ...tls });
   return {
     pooled,
@@ -80,6 +84,7 @@ function clientOf(
       : { credentials: credentials.provider }),
   });
   rememberRegion(client, known);
+  boundAnswers(client, idleTimeout);
   return client;
 }
 
@@ -99,30 +104,43 @@ function rememberRegion(client: S3Client, known: { region: string }): void {
 }
 
 async function resolveOrFail(settings: S3Settings): Promise<ResolvedCredentials> {
-  const credentials = await resolveCredentials(settings.credentials).catch((error: unknown) => {
-    throw new ModelCacheError(
-      'store-credentials-missing',
-      `no credentials: ${toModelCacheError(error).message}`,
-      {
-        hint: 'check the profile, the web identity or the container that they should come from',
-        cause: error,
-      },
-    );
-  });
+  const credentials = await resolveCredentials(settings.credentials, settings.idleTimeout).catch(
+    (error: unknown) => {
+      throw new ModelCacheError(
+        'store-credentials-missing',
+        `no credentials: ${toModelCacheError(error).message}`,
+        {
+          hint: 'check the profile, the web identity or the container that they should come from',
+          cause: error,
+        },
+      );
+    },
+  );
   if (credentials !== undefined) return credentials;
   const { code, message, hint } = missingCredentials(settings);
   throw new ModelCacheError(code, message, { hint });
 }
 
 function readBundle(path: string): Buffer {
+  const bytes = readOrExplain(path);
+  // Node takes anything, and then trusts nobody.
+  if (!bytes.includes('-----BEGIN ')) throw bundleInvalid(`a file without certificates: ${path}`);
+  return bytes;
+}
+
+function readOrExplain(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readRegularFile(path, MAX_BUNDLE_BYTES);
   } catch (cause) {
-    throw new ModelCacheError('setting-invalid', `AWS_CA_BUNDLE names a file that cannot be read: ${path}`, {
-      hint: 'name a file of certificates in PEM format, or unset it',
-      cause,
-    });
+    throw bundleInvalid(`a file that cannot be read: ${path}`, cause);
   }
+}
+
+function bundleInvalid(what: string, cause?: unknown): ModelCacheError {
+  return new ModelCacheError('setting-invalid', `AWS_CA_BUNDLE names ${what}`, {
+    hint: 'name a file of certificates in PEM format, or unset it',
+    cause,
+  });
 }
 
 /** lib-storage aborts its upload, but not the requests in flight; through this client it does both, and waits. */

@@ -1,4 +1,6 @@
-import { ModelCacheError, type ErrorCode } from '../errors.ts';
+import { ModelCacheError } from '../errors.ts';
+import { detailOf, nameOf, statusOf, toldHost, toldRegion, whatItSaid, type AwsFault } from './aws-fault.ts';
+import { connectionExplanation, type Explanation } from './connection-errors.ts';
 
 /** What a request was about, for the message. */
 export interface RequestContext {
@@ -9,58 +11,23 @@ export interface RequestContext {
   readonly key?: string;
 }
 
-interface AwsFault {
-  readonly name?: string;
-  readonly Code?: string;
-  readonly code?: string;
-  readonly message?: string;
-  /** In the body of an answer that knows better. */
-  readonly Region?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number };
-  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
-}
-
-interface Explanation {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint?: string;
-}
-
-const NETWORK = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ETIMEDOUT',
-  'EPIPE',
-  'TimeoutError',
-]);
-
 /** Anything the SDK throws, as one of our errors: what the provider said, and what usually is the matter. */
 export function explainS3Error(error: unknown, context: RequestContext): ModelCacheError {
   if (error instanceof ModelCacheError) return error;
-  const fault = error as AwsFault;
-  const status = fault.$metadata?.httpStatusCode;
-  const name = faultName(fault);
-  const { code, message, hint } = explanationFor(name, status, fault, context);
+  const { code, message, hint } = explanationFor(error as AwsFault, context);
   return new ModelCacheError(code, message, { hint, cause: error });
 }
 
-function explanationFor(
-  name: string,
-  status: number | undefined,
-  fault: AwsFault,
-  context: RequestContext,
-): Explanation {
+function explanationFor(fault: AwsFault, context: RequestContext): Explanation {
   const { bucket, endpoint, region, url, key } = context;
   const at = endpoint ?? 'AWS S3';
-  const said = `${at} answered ${name}${status === undefined ? '' : ` (${status})`}`;
+  const said = `${at} answered ${whatItSaid(fault)}`;
+  const name = nameOf(fault);
   switch (name) {
     case 'NoSuchKey':
     case 'NotFound':
-      return { code: 'object-missing', message: `${url} has no object ${key ?? ''}`.trim() };
+      if (key === undefined) return byStatus(said, fault, context);
+      return { code: 'object-missing', message: `${url} has no object ${key}` };
     case 'PreconditionFailed':
       return { code: 'object-changed', message: `${key ?? url} was replaced while it was read` };
     case 'InvalidRange':
@@ -115,6 +82,7 @@ function explanationFor(
     case 'ExpiredToken':
     case 'ExpiredTokenException':
     case 'InvalidToken':
+    case 'InvalidTokenId':
     case 'TokenRefreshRequired':
       return {
         code: 'store-credentials-refused',
@@ -151,55 +119,44 @@ function explanationFor(
     case 'RequestLimitExceeded':
       return { code: 'store-throttled', message: `${said}: too many requests` };
     default:
-      return byStatusOrNetwork(name, status, said, fault, context);
+      return connectionExplanation(at, fault) ?? byStatus(said, fault, context);
   }
 }
 
-function byStatusOrNetwork(
-  name: string,
-  status: number | undefined,
-  said: string,
-  fault: AwsFault,
-  context: RequestContext,
-): Explanation {
-  const { endpoint, bucket, key } = context;
-  const at = endpoint ?? 'AWS S3';
-  const detail = fault.message === undefined || fault.message === '' ? '' : `: ${fault.message}`;
-  if (NETWORK.has(name)) {
-    const message = `cannot reach ${at}: ${name}${detail}`;
-    return { code: 'store-unreachable', message, hint: 'check the endpoint and the network' };
+function byStatus(said: string, fault: AwsFault, context: RequestContext): Explanation {
+  const { bucket, key, url } = context;
+  switch (statusOf(fault) ?? 0) {
+    case 301:
+      return regionExplanation(said, fault, context.region);
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+      return sentOn(said, fault, context.region);
+    case 401:
+    case 403:
+      return {
+        code: 'store-denied',
+        message: `${said} for ${key ?? bucket}`,
+        hint: 'check the key and its rights',
+      };
+    case 404:
+      return {
+        code: 'store-bucket-missing',
+        message: `${said} for ${key ?? bucket}`,
+        hint: `check the endpoint and the bucket; ${makeBucketHint(context)}`,
+      };
+    case 405:
+    case 501:
+      return unsupported(said, context);
+    case 412:
+      return { code: 'object-changed', message: `${key ?? url} was replaced while it was read` };
+    case 429:
+    case 503:
+      return { code: 'store-throttled', message: `${said}: too many requests` };
+    default:
+      return { code: 'store-failed', message: `${said}${detailOf(fault)}` };
   }
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|EPROTO|ERR_TLS|ERR_SSL/.test(name)) {
-    const message = `no trusted connection to ${at}: ${name}${detail}`;
-    return {
-      code: 'store-unreachable',
-      message,
-      hint: 'if the certificate is of an authority of your own, name its file in AWS_CA_BUNDLE',
-    };
-  }
-  if (status === undefined) return { code: 'store-failed', message: `${at}: ${name}${detail}` };
-  if (status === 301 || status === 307) return regionExplanation(said, fault, context.region);
-  if (status === 403 || status === 401)
-    return {
-      code: 'store-denied',
-      message: `${said} for ${key ?? bucket}`,
-      hint: 'check the key and its rights',
-    };
-  if (status === 404)
-    return {
-      code: 'store-bucket-missing',
-      message: `${said} for ${key ?? bucket}`,
-      hint: `check the endpoint and the bucket; ${makeBucketHint(context)}`,
-    };
-  if (status === 405 || status === 501) return unsupported(said, context);
-  if (status === 412)
-    return { code: 'object-changed', message: `${key ?? context.url} was replaced while it was read` };
-  if (status === 429 || status === 503)
-    return { code: 'store-throttled', message: `${said}: too many requests` };
-  return {
-    code: 'store-failed',
-    message: `${said}${fault.message === undefined ? '' : `: ${fault.message}`}`,
-  };
 }
 
 export function missingCredentials({ endpoint }: Pick<RequestContext, 'endpoint'>): Explanation {
@@ -217,15 +174,22 @@ function unsupported(said: string, { key, url }: RequestContext): Explanation {
 /** The bucket's region, where the store redirects to it. */
 export function redirectedRegion(error: unknown): string | undefined {
   const fault = error as AwsFault;
-  return fault.$metadata?.httpStatusCode === 301 ? toldRegion(fault) : undefined;
+  return statusOf(fault) === 301 ? toldRegion(fault) : undefined;
 }
 
-function toldRegion(fault: AwsFault): string | undefined {
-  return fault.$response?.headers?.['x-amz-bucket-region'];
+/** Signed requests follow no redirect: a key is for the host that was named. */
+function sentOn(said: string, fault: AwsFault, region: string): Explanation {
+  if (toldRegion(fault) !== undefined) return regionExplanation(said, fault, region);
+  const host = toldHost(fault);
+  return {
+    code: 'store-failed',
+    message: `${said}: it sends on${host === undefined ? '' : ` to ${host}`}`,
+    hint: 'name the store itself in the endpoint; a page to sign in at may stand before it',
+  };
 }
 
 function regionExplanation(said: string, fault: AwsFault, region: string): Explanation {
-  const told = toldRegion(fault) ?? fault.Region;
+  const told = toldRegion(fault);
   return {
     code: 'store-region-wrong',
     message: `${said}: the bucket is not in region ${region}`,
@@ -235,11 +199,4 @@ function regionExplanation(said: string, fault: AwsFault, region: string): Expla
 
 function makeBucketHint({ endpoint, bucket }: RequestContext): string {
   return `make it with: aws s3 mb s3://${bucket}${endpoint === undefined ? '' : ` --endpoint-url ${endpoint}`}`;
-}
-
-function faultName(fault: AwsFault): string {
-  const candidates = [fault.Code, fault.code, fault.name];
-  return (
-    candidates.find((name) => name !== undefined && name !== '' && name !== 'Error') ?? 'an unknown error'
-  );
 }

@@ -11,6 +11,7 @@ import { ModelCacheError, type ErrorCode } from '../errors.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { within } from './s3-client.ts';
 import { answeredAt, sendOnce, trimAnswer } from './s3-middleware.ts';
+import { decodedKey } from './s3-keys.ts';
 import { entriesOf } from './s3-pages.ts';
 import { sendStreamed } from './streamed-body.ts';
 import type { Multiparts, OpenUpload, PartToSend, SentPart } from './store.ts';
@@ -150,19 +151,24 @@ export class S3Multiparts implements Multiparts {
             Prefix,
             KeyMarker: marker?.key,
             UploadIdMarker: marker?.id,
+            EncodingType: 'url',
           }),
           within(signal),
         ),
       );
+      const keyIn = (text: string | undefined): string | undefined =>
+        page.EncodingType === 'url' && text !== undefined ? decodedKey(text) : text;
+      const nextKey = keyIn(page.NextKeyMarker);
       return {
-        entries: (page.Uploads ?? []).flatMap(({ Key, UploadId, Initiated }) =>
-          Key?.startsWith(Prefix) === true && UploadId !== undefined
-            ? [{ key: this.#bucket.relative(Key), id: UploadId, initiated: timeOf(Initiated) }]
-            : [],
-        ),
+        entries: (page.Uploads ?? []).flatMap(({ Key, UploadId, Initiated }) => {
+          const key = keyIn(Key);
+          return key?.startsWith(Prefix) === true && UploadId !== undefined
+            ? [{ key: this.#bucket.relative(key), id: UploadId, initiated: timeOf(Initiated) }]
+            : [];
+        }),
         next:
-          page.IsTruncated === true && page.NextKeyMarker !== undefined
-            ? { key: page.NextKeyMarker, id: page.NextUploadIdMarker }
+          page.IsTruncated === true && nextKey !== undefined
+            ? { key: nextKey, id: page.NextUploadIdMarker }
             : undefined,
       };
     });

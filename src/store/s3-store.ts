@@ -4,15 +4,19 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type _Object as ListedEntry,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { countdown } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
+import { rangePatience } from './range-patience.ts';
 import { S3Bucket } from './s3-bucket.ts';
 import { abortingWith, createClients, within, type S3Clients, type S3Settings } from './s3-client.ts';
+import { watchTries } from './s3-middleware.ts';
 import { S3Multiparts } from './s3-multiparts.ts';
-import { entriesOf } from './s3-pages.ts';
+import { decodedKey } from './s3-keys.ts';
+import { entriesOf, type Page } from './s3-pages.ts';
 import { objectSizeOf } from './s3-range.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
 
@@ -45,27 +49,36 @@ export class S3Store implements Store {
     return new S3Store(settings, await createClients(settings));
   }
 
-  list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject> {
-    return entriesOf<StoredObject, string>(this.url, async (token) => {
+  list(prefix: string, signal?: AbortSignal, onPage?: () => void): AsyncIterable<StoredObject> {
+    const Prefix = this.#bucket.keyOf(prefix);
+    const ask = async (token: string | undefined): Promise<Page<StoredObject, string>> => {
       const page = await this.#bucket.explained(undefined, () =>
         this.#client.send(
           new ListObjectsV2Command({
             Bucket: this.#bucket.name,
-            Prefix: this.#bucket.keyOf(prefix),
+            Prefix,
             ContinuationToken: token,
+            // XML cannot hold every character that a key can.
+            EncodingType: 'url',
           }),
           within(signal),
         ),
       );
+      const isEncoded = page.EncodingType === 'url';
       return {
-        entries: (page.Contents ?? []).flatMap(({ Key, Size, ETag }) =>
-          Key === undefined || Key.endsWith('/')
-            ? []
-            : [{ key: this.#bucket.relative(Key), size: Size ?? 0, etag: ETag ?? '' }],
-        ),
+        entries: (page.Contents ?? []).flatMap((entry) => this.#listed(entry, Prefix, isEncoded)),
         next: page.IsTruncated === true ? page.NextContinuationToken : undefined,
       };
-    });
+    };
+    return entriesOf(this.url, ask, onPage);
+  }
+
+  /** Nothing for what is no object, or none that was asked for. */
+  #listed({ Key, Size, ETag }: ListedEntry, prefix: string, isEncoded: boolean): readonly StoredObject[] {
+    const key = isEncoded ? decodedKey(Key ?? '') : Key;
+    if (key?.startsWith(prefix) !== true || key.endsWith('/')) return [];
+    if (!Number.isSafeInteger(Size) || Size === undefined || Size < 0) return [];
+    return [{ key: this.#bucket.relative(key), size: Size, etag: ETag ?? '' }];
   }
 
   async get(
@@ -74,16 +87,20 @@ export class S3Store implements Store {
   ): Promise<ObjectBody> {
     const client = onNewConnection ? (this.#unpooled ??= this.#makeUnpooled()) : this.#client;
     const wholeOrEmpty = range === undefined || range.start === range.end;
+    const patience = wholeOrEmpty ? this.#idleTimeout : rangePatience(this.#idleTimeout);
+    const silence = new AbortController();
+    const command = new GetObjectCommand({
+      Bucket: this.#bucket.name,
+      Key: this.#bucket.keyOf(key),
+      IfMatch: etag,
+      Range: wholeOrEmpty ? undefined : `bytes=${range.start}-${range.end - 1}`,
+    });
+    if (!wholeOrEmpty) watchTries(command, patience, () => silence.abort(this.#stalled(key, patience)));
+    const abortSignal = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
     const answer = await this.#bucket.explained(key, () =>
-      client.send(
-        new GetObjectCommand({
-          Bucket: this.#bucket.name,
-          Key: this.#bucket.keyOf(key),
-          IfMatch: etag,
-          Range: wholeOrEmpty ? undefined : `bytes=${range.start}-${range.end - 1}`,
-        }),
-        within(signal),
-      ),
+      client.send(command, { abortSignal }).catch((error: unknown) => {
+        throw silence.signal.aborted ? silence.signal.reason : error;
+      }),
     );
     const body = answer.Body as Readable;
     try {
@@ -92,7 +109,7 @@ export class S3Store implements Store {
       return {
         etag: answer.ETag ?? '',
         objectSize,
-        chunks: this.#chunks(key, body, length, signal),
+        chunks: this.#chunks(key, body, length, patience, signal),
         discard: () => destroyed(body),
       };
     } catch (error) {
@@ -174,21 +191,24 @@ export class S3Store implements Store {
   async *#chunks(
     key: string,
     body: Readable,
-    length: number,
+    length: number | undefined,
+    patience: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Buffer> {
     const stop = (): void => void body.destroy(asError(signal?.reason));
-    const stalled = (): void => void body.destroy(this.#stalled(key));
-    const timer = countdown(this.#idleTimeout, stalled);
+    const stalled = (): void => void body.destroy(this.#stalled(key, patience));
+    let timer = countdown(patience, stalled);
     signal?.addEventListener('abort', stop, { once: true });
     let received = 0;
     try {
       signal?.throwIfAborted();
       for await (const chunk of body) {
+        // What the disk takes for it is not the store's.
+        clearTimeout(timer);
         received += (chunk as Buffer).length;
-        timer?.refresh();
-        if (received > length) break;
+        if (length !== undefined && received > length) break;
         yield chunk as Buffer;
+        timer = countdown(patience, stalled);
       }
     } catch (error) {
       signal?.throwIfAborted();
@@ -198,11 +218,11 @@ export class S3Store implements Store {
       signal?.removeEventListener('abort', stop);
       body.destroy();
     }
-    if (received !== length) throw this.#wrongLength(key, length, received);
+    if (length !== undefined && received !== length) throw this.#wrongLength(key, length, received);
   }
 
-  #stalled(key: string): ModelCacheError {
-    return new ModelCacheError('store-stalled', `no byte of ${key} came for ${this.#idleTimeout / 1000} s`);
+  #stalled(key: string, patience: number): ModelCacheError {
+    return new ModelCacheError('store-stalled', `no byte of ${key} came for ${patience / 1000} s`);
   }
 
   #wrongLength(key: string, wanted: number, found: number): ModelCacheError {

@@ -27,16 +27,23 @@ export function formatStoreUrl(url: StoreUrl): string {
 function parseS3(text: string): StoreUrl {
   const [bucket = '', ...rest] = text.slice('s3://'.length).split('/');
   const prefix = rest.filter((name) => name !== '').join('/');
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}$/.test(bucket)) throw invalid(text);
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}$/.test(bucket) || isMoreThanAPath(text)) throw invalid(text);
   return { kind: 's3', bucket, prefix };
 }
 
 function parseFile(text: string): StoreUrl {
+  if (isMoreThanAPath(text)) throw invalid(text);
   try {
     return { kind: 'file', path: resolve(fileURLToPath(text)) };
   } catch (cause) {
     throw invalid(text, cause);
   }
+}
+
+/** A query may be a signature; and who parses URLs drops it, and line ends, without a word. */
+function isMoreThanAPath(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- they would be dropped
+  return /[?#\u0000-\u001f]/.test(text);
 }
 
 function invalid(text: string, cause?: unknown): ModelCacheError {

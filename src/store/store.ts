@@ -13,8 +13,11 @@ export interface Store {
   readonly kind: 'S3' | 'store';
   /** How it is reached: endpoint, region, and where the credentials came from. Safe to print; empty for a folder. */
   readonly access: string;
-  /** Every object whose key begins with `prefix`, page after page. */
-  list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject>;
+  /**
+   * Every object whose key begins with `prefix`, page after page; `onPage` is called whenever one came. Keys are as
+   * the store gives them: no object of ours has an unsafe one.
+   */
+  list(prefix: string, signal?: AbortSignal, onPage?: () => void): AsyncIterable<StoredObject>;
   /** `object-missing` when there is none. */
   get(key: string, options?: GetOptions): Promise<ObjectBody>;
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
@@ -96,8 +99,8 @@ export interface GetOptions {
 
 export interface ObjectBody {
   readonly etag: string;
-  /** Bytes of the whole object, whatever range was asked for. */
-  readonly objectSize: number;
+  /** Bytes of the whole object, whatever range was asked for; undefined where a store does not say. */
+  readonly objectSize: number | undefined;
   /** The bytes of the range. To leave early is to release the connection. */
   readonly chunks: AsyncIterable<Buffer>;
   /** Releases a body that is not going to be read. */
@@ -112,13 +115,17 @@ export interface PutLargeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The whole of a small object. `object-size-differs` when it is larger than `limit` bytes. */
+/** The whole of a small object. `object-size-differs` when it is larger than `limit` bytes: then little of it is read. */
 export async function readSmall(body: ObjectBody, limit: number): Promise<Buffer> {
+  if (body.objectSize !== undefined && body.objectSize > limit) {
+    await body.discard();
+    throw tooLarge(limit, body.objectSize);
+  }
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body.chunks) {
     length += chunk.length;
-    if (length > limit) throw tooLarge(limit, body.objectSize);
+    if (length > limit) throw tooLarge(limit, body.objectSize ?? length);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

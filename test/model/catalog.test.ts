@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { catalogTree, currentCommits, type CatalogTree } from '../../src/model/catalog.ts';
-import { linkTarget } from '../../src/model/paths.ts';
+import { linkTarget, shownPath } from '../../src/model/paths.ts';
 import {
   A,
   B,
@@ -98,7 +98,7 @@ describe('a file is refused', () => {
   for (const { name, tree = REPO, path } of rows) {
     test(name, () => {
       const result = treeOf({ tree, files: [plainFile(path, 'x'), BLOB] });
-      assert.deepEqual(result.refused, [{ path, reason: 'unsafe-path' }]);
+      assert.deepEqual(result.refused, [{ path: shownPath(path), reason: 'unsafe-path' }]);
       assert.deepEqual(
         result.files.map((file) => file.path),
         [BLOB.path],
@@ -165,6 +165,10 @@ describe('of two paths that cannot both be there, one is refused', () => {
     const path = inSnapshot(A, 'sub');
     const links = { [path]: `../../${BLOB.path}`, [`${path}/x`]: `../../../${BLOB.path}` };
     assert.deepEqual(refusedPaths(treeOf({ files: [BLOB], links })), [`${path}/x`]);
+  });
+
+  test('the ref below a ref', () => {
+    assert.deepEqual(refusedPaths(treeOf({ refs: { main: A, 'main/x': A } })), ['refs/main/x']);
   });
 
   test('and neighbours with a common beginning are not meant', () => {

@@ -218,3 +218,12 @@ test('a link is never the folder of another', () => {
   const nested = links.filter(({ path }) => links.some((other) => path.startsWith(`${other.path}/`)));
   assert.deepEqual(nested, []);
 });
+
+test('of a hundred thousand blobs that look alike, no copy is taken for a link to one of them', () => {
+  const listed = Array.from({ length: 200_000 }, (_, index) => {
+    const name = index.toString(16).padStart(64, '0');
+    const path = index % 2 === 0 ? `blobs/${name}` : inSnapshot(A, name);
+    return { key: `${REPO}/${path}`, size: 1, etag: '"same"' };
+  });
+  assert.equal(surveyListing(listed, []).unplaced.length, 100_000);
+});

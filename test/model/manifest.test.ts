@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ErrorCode } from '../../src/errors.ts';
+import { explain, type ErrorCode } from '../../src/errors.ts';
 import {
   MANIFEST_LIMITS,
   parseManifest,
@@ -175,6 +175,7 @@ describe('a manifest that breaks the format is refused by name', () => {
     { name: 'generation 0', change: { generation: 0 } },
     { name: 'half a generation', change: { generation: 1.5 } },
     { name: 'a generation that cannot be counted on from', change: { generation: 2 ** 53 } },
+    { name: 'a size that is no whole number any more', change: { files: [{ ...file, size: 2 ** 53 }] } },
     { name: 'a negative size', change: { files: [{ ...file, size: -1 }] } },
     { name: 'a size in words', change: { files: [{ ...file, size: '1' }] } },
     { name: 'a file without SHA-256', change: { files: [{ path: file.path, size: 1 }] } },
@@ -241,6 +242,60 @@ describe('the limits', () => {
     };
     assert.throws(() => serializeManifest(many), { code: 'manifest-invalid', message: /too many entries/ });
   });
+});
+
+describe('a manifest that is made to fill memory is refused before it is unfolded', () => {
+  const rows: readonly { name: string; text: string; says: RegExp }[] = [
+    {
+      name: 'nested arrays',
+      text: `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+      says: /nested too deeply/,
+    },
+    {
+      name: 'nested objects',
+      text: `${'{"a":'.repeat(1000)}1${'}'.repeat(1000)}`,
+      says: /nested too deeply/,
+    },
+    { name: 'empty objects', text: `[${'{},'.repeat(100_000)}{}]`, says: /too many values/ },
+    { name: 'numbers', text: `[${'0,'.repeat(100_000)}0]`, says: /too many values/ },
+    {
+      name: 'what is beside a manifest',
+      text: `${JSON.stringify(WHOLE).slice(0, -1)},"more":[${'[],'.repeat(100_000)}0]}`,
+      says: /too many values/,
+    },
+  ];
+  for (const { name, text, says } of rows) {
+    test(name, () => {
+      const expected = refusal('manifest-invalid', sha256(text), says);
+      assert.throws(() => parseManifest(REPO, sha256(text), Buffer.from(text)), expected);
+    });
+  }
+
+  test('and the densest that is one is read', () => {
+    const links = Array.from({ length: 100_000 }, (_, index) => ({ path: index.toString(36), target: 'x' }));
+    const { name, bytes } = serializeManifest({ ...WHOLE, tree: TORCH, links });
+    assert.equal(parseManifest(TORCH, name, bytes).manifest.links.length, 100_000);
+  });
+});
+
+test('what a manifest says is not repeated at length', () => {
+  const long = 'x'.repeat(1_000_000);
+  for (const change of [
+    { version: long },
+    { tree: long },
+    { generation: long },
+    { files: [{ path: 1, size: long }] },
+  ])
+    assert.throws(
+      () => parse({ ...WHOLE, ...change }),
+      (error) => explain(error).length < 2000,
+    );
+});
+
+test('a size of -0 is 0', () => {
+  const text = JSON.stringify({ ...WHOLE, files: [{ ...lfsBlob(''), size: 77 }] }).replace('77', '-0');
+  const [file] = parseManifest(REPO, sha256(text), Buffer.from(text)).manifest.files;
+  assert.ok(Object.is(file?.size, 0));
 });
 
 test('a name proves the bytes', () => {

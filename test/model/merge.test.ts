@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { headsOf, manifestOf, mergeTree, pathsByCommit } from '../../src/model/merge.ts';
+import { headsOf, manifestOf, mergeTree, nextGeneration, pathsByCommit } from '../../src/model/merge.ts';
 import {
   A,
   B,
@@ -41,6 +41,29 @@ describe('heads', () => {
     assert.deepEqual([...merged.files.keys()], ['c']);
     assert.deepEqual(merged.heads, [four.name]);
     assert.equal(merged.generation, 3);
+  });
+
+  test('are not ended by what cannot have merged them', () => {
+    const same = manifest({ tree: TORCH, supersedes: [two], files: [plainFile('c', '5')] });
+    assert.deepEqual(headsOf([one, two, same]), [one, two, same]);
+  });
+
+  test('are there, whatever supersedes what', () => {
+    const cycle = ['a', 'b', 'c'].map((name, index) => ({
+      name,
+      manifest: { ...one.manifest, supersedes: ['a', 'b', 'c'], generation: index + 1 },
+    }));
+    assert.deepEqual(
+      headsOf(cycle).map(({ name }) => name),
+      ['c'],
+    );
+    const equals = cycle.map(({ name, manifest }) => ({ name, manifest: { ...manifest, generation: 7 } }));
+    assert.equal(headsOf(equals).length, 3);
+    assert.deepEqual([...mergeTree(TORCH, equals).files.keys()], ['a']);
+  });
+
+  test('count once, however often they are read', () => {
+    assert.deepEqual(headsOf([one, two, one]), [one, two]);
   });
 
   test('are united', () => {
@@ -121,3 +144,9 @@ test('the files of a snapshot are counted by commit, blobs by none', () => {
 function generations(heads: readonly ManifestContents[]): ReturnType<typeof manifest>[] {
   return heads.map((contents, index) => manifest({ ...contents, generation: index + 1 }));
 }
+
+test('after the highest generation there is, the next one is the same', () => {
+  const last = manifest({ tree: TORCH, generation: Number.MAX_SAFE_INTEGER, files: [plainFile('a', '1')] });
+  assert.equal(nextGeneration(mergeTree(TORCH, [last])), Number.MAX_SAFE_INTEGER);
+  assert.equal(nextGeneration(mergeTree(TORCH, [])), 1);
+});

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isSafeLink, isSafePath, linkTarget, resolveLink, snapshotPath } from '../../src/model/paths.ts';
+import {
+  isSafeLink,
+  isSafePath,
+  linkTarget,
+  resolveLink,
+  shownPath,
+  snapshotPath,
+} from '../../src/model/paths.ts';
 import { A, inSnapshot } from './builders.ts';
 
 const LONGEST_NAME = 'n'.repeat(255);
-const LONGEST_PATH = `${'d/'.repeat(500)}${'n'.repeat(24)}`;
+const LONGEST_PATH = `${`${'d'.repeat(49)}/`.repeat(20)}${'n'.repeat(24)}`;
+const DEEPEST_PATH = `${'d/'.repeat(31)}n`;
 
 describe('a path is safe', () => {
   const paths: readonly (readonly [name: string, path: string])[] = [
@@ -16,6 +24,7 @@ describe('a path is safe', () => {
     ['in other scripts', 'модель/模型/😀.bin'],
     ['with the longest name', LONGEST_NAME],
     ['at its longest', LONGEST_PATH],
+    ['at its deepest', DEEPEST_PATH],
   ];
   for (const [name, path] of paths) test(name, () => assert.equal(isSafePath(path), true));
 });
@@ -43,6 +52,8 @@ describe('a path is unsafe', () => {
     ['with a name too long', `${LONGEST_NAME}n`],
     ['with a name too long in bytes', 'é'.repeat(128)],
     ['when too long', `${LONGEST_PATH}n`],
+    ['when too deep', `d/${DEEPEST_PATH}`],
+    ['with a control character of the second block', 'a\u009b2Jb'],
   ];
   for (const [name, path] of paths) test(name, () => assert.equal(isSafePath(path), false));
 });
@@ -106,4 +117,19 @@ describe('a snapshot path', () => {
     test(`${path} is ${parts === undefined ? 'none' : 'one'}`, () =>
       assert.deepEqual(snapshotPath(path), parts));
   }
+});
+
+describe('a path that is not safe is shown', () => {
+  test('without what a terminal obeys', () => {
+    assert.equal(shownPath('a\u001b[2J\nb\u009b\0'), 'a\ufffd[2J\ufffdb\ufffd\ufffd');
+    assert.equal(shownPath('\ud800'), '\ufffd');
+  });
+
+  test('with an end', () => {
+    assert.equal(shownPath('x'.repeat(100_000)).length, 1027);
+  });
+
+  test('as it is, otherwise', () => {
+    assert.equal(shownPath('../модель/😀.bin'), '../модель/😀.bin');
+  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isCommit } from '../../src/model/digest.ts';
-import { isFetchReason, planRestore, type Reason } from '../../src/model/plan.ts';
+import { isFetchReason, planRestore, type Reason, type RestorePlan } from '../../src/model/plan.ts';
 import {
   A,
   B,
@@ -103,6 +103,23 @@ describe('a ref on this disk', () => {
       );
     });
   }
+});
+
+describe('a locked ref', () => {
+  const locked = { ...catalog(BUCKET), source: 'lock' as const };
+  const planned = (here: Contents): RestorePlan =>
+    planRestore(locked, inventory(local(here)), EVERYTHING, ROOM);
+
+  test('takes the place of one that the server has moved, whatever its commit has', () => {
+    const moved = { snapshots: { [A]: WHOLE, [B]: { ...WHOLE, 'README.md': 'new' } }, refs: { main: B } };
+    assert.equal(reasons(planned(moved))['refs/main'], 'digest-differs');
+  });
+
+  test('stays where it says the same, and is left alone when nothing of its commit was selected', () => {
+    assert.equal(reasons(planned({ snapshots: { [A]: WHOLE }, refs: { main: A } }))['refs/main'], 'present');
+    const plan = planRestore(locked, inventory(local({ refs: { main: B } })), selection(['a/b']), ROOM);
+    assert.equal(reasons(plan)['refs/main'], 'not-selected');
+  });
 });
 
 describe('a ref in the bucket', () => {

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  bytesSelected,
-  filesToProve,
-  isFetchReason,
-  planRestore,
-  type RestorePlan,
-} from '../../src/model/plan.ts';
+import { filesToProve, isFetchReason, planRestore, type RestorePlan } from '../../src/model/plan.ts';
 import { displayName } from '../../src/model/tree.ts';
 import {
   A,
@@ -44,8 +38,8 @@ describe('a plan', () => {
     assert.deepEqual(plan.present, { files: 1, bytes: 6 });
     assert.equal(plan.bytesShort, 0);
     assert.deepEqual(fetchedNames(plan), ['org/model']);
-    assert.equal(bytesSelected(catalog(BOTH), EVERYTHING), 13);
-    assert.equal(bytesSelected(catalog(BOTH), selection(['org/model:*.json'])), 6);
+    const some = planRestore(catalog(BOTH), inventory(), selection(['org/model:*.json']), ROOM);
+    assert.equal(some.fetch.bytes, 6);
   });
 
   test('fetches what is missing, and what is here and wrong', () => {
@@ -129,6 +123,14 @@ describe('a --model that nothing answers to is named', () => {
       });
     }
   }
+});
+
+test('a locked tree that is withheld is named, and not once more as a --model without an answer', () => {
+  const rest = { source: 'lock' as const, trees: [], withheld: ['hub/models--org--model', TORCH] };
+  const plan = planRestore(rest, inventory(), selection(['org/model:*.bin', 'org/other']), ROOM);
+  assert.deepEqual(plan.withheld, ['hub/models--org--model', TORCH]);
+  assert.deepEqual(plan.unmatched, ['org/other']);
+  assert.deepEqual(planRestore(catalog(BOTH), inventory(), EVERYTHING, ROOM).withheld, []);
 });
 
 test('to be proved are the files that the bucket has with the same size', () => {

@@ -57,6 +57,18 @@ describe('a tree that a bucket names', () => {
     { tree: 'xet/models--o--n', allowed: false },
     { tree: 'modules/models--o--n', allowed: false },
     { tree: 'gradio/models--o--n', allowed: false },
+    { tree: '.Model-Cache/models--o--n', allowed: false },
+    { tree: '.model\u200d-cache/models--o--n', allowed: false },
+    { tree: '.model-cache. /models--o--n', allowed: false },
+    { tree: 'hub/.LOCKS/models--o--n', allowed: false },
+    { tree: 'MODULES/models--o--n', allowed: false },
+    { tree: 'models--o--n', allowed: false },
+    { tree: `${ALSO}/models--o--n`, allowed: false },
+    { tree: `${ALSO}-more/models--o--n`, allowed: true },
+    { tree: `${TORCH}/models--o--n`, allowed: false },
+    { tree: `${REPO}/blobs/models--o--n`, allowed: false },
+    { tree: '__proto__', allowed: false },
+    { tree: '__proto__/models--constructor', allowed: true },
   ];
   for (const { tree, allowed } of rows) {
     test(`${JSON.stringify(tree)} is ${allowed ? 'allowed' : 'refused'}`, () =>

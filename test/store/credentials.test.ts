@@ -72,6 +72,29 @@ test('a credential process is run', async () => {
   assert.equal((await resolveCredentials(NO_CREDENTIALS))?.identity.accessKeyId, 'PROCESSKEY');
 });
 
+test('a source that does not answer is given up', async () => {
+  const config = join(scratch, 'config-hanging');
+  await writeFile(config, '[default]\ncredential_process = exec sleep 5\n');
+  process.env['AWS_CONFIG_FILE'] = config;
+  await assert.rejects(soon(resolveCredentials(NO_CREDENTIALS, 200)), {
+    code: 'store-credentials-missing',
+    message: 'the profile default did not answer within 0.2 s',
+  });
+});
+
+test('a container that takes the connection and says nothing is given up', async () => {
+  await withServer(
+    () => undefined,
+    async ({ endpoint }) => {
+      process.env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] = `${endpoint}/keys`;
+      await assert.rejects(soon(resolveCredentials({ ...NO_CREDENTIALS, container: true })), {
+        code: 'store-credentials-missing',
+        message: /^the container did not answer/,
+      });
+    },
+  );
+});
+
 test('the container is asked when its variable is set', async () => {
   await withServer(containerKeys, async ({ endpoint, seen }) => {
     process.env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] = `${endpoint}/keys`;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { explain, ModelCacheError } from '../../src/errors.ts';
+import { readSmall } from '../../src/store/store.ts';
 import { drain, listed, soon } from './bodies.ts';
 import { until } from './multiparts-conformance.ts';
 import { answerError, answerPage, withServer, type Script } from './scripted-s3.ts';
@@ -36,6 +37,29 @@ test('a body that stalls is given up with store-stalled', async () => {
       await assert.rejects(soon(drain(await store.get('k'))), { code: 'store-stalled', message: /\bk\b/ });
     });
   });
+});
+
+test('a range that says nothing is given up long before the store is, whether its answer began or not', async () => {
+  const beginnings = [
+    (): void => undefined,
+    (response: ServerResponse): void => {
+      response.writeHead(206, { etag: '"e"', 'content-range': 'bytes 0-9/100', 'content-length': 10 });
+      response.write('01234');
+    },
+  ];
+  for (const begin of beginnings) {
+    await withServer(
+      (_, response) => begin(response),
+      async ({ endpoint, seen }) => {
+        await withS3Store({ endpoint, idleTimeout: 6000 }, async (store) => {
+          const range = { start: 0, end: 10 };
+          const reading = store.get('k', { range }).then(drain);
+          await assert.rejects(soon(reading), { code: 'store-stalled', message: /came for 2 s/ });
+        });
+        assert.equal(seen.length, 1);
+      },
+    );
+  }
 });
 
 test('an answer that never begins is given up too', async () => {
@@ -94,6 +118,22 @@ test('a body without a length that ends too early is short, whatever the server 
     await withS3Store({ endpoint }, async (store) => {
       const body = await store.get('k', { range: { start: 0, end: 10 } });
       await assert.rejects(soon(drain(body)), { code: 'store-unreachable', found: '5 bytes' });
+    });
+  });
+});
+
+test('a whole object that comes in chunks, without a length, is taken as it comes', async () => {
+  const script: Script = (_, response) => {
+    response.writeHead(200, { etag: '"e"' });
+    response.write('in ');
+    response.end('chunks');
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint }, async (store) => {
+      const body = await store.get('k');
+      assert.equal(body.objectSize, undefined);
+      assert.equal(String(await readSmall(body, 100)), 'in chunks');
+      await assert.rejects(readSmall(await store.get('k'), 8), { code: 'object-size-differs' });
     });
   });
 });

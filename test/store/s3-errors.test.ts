@@ -44,6 +44,7 @@ const TABLE: readonly Row[] = [
   },
   { name: 'ExpiredToken', status: 400, code: 'store-credentials-refused', says: /session token/ },
   { name: 'InvalidToken', status: 400, code: 'store-credentials-refused' },
+  { name: 'InvalidTokenId', status: 403, code: 'store-credentials-refused' },
   {
     name: 'AccessDenied',
     status: 403,
@@ -66,11 +67,28 @@ const TABLE: readonly Row[] = [
     code: 'store-region-wrong',
     says: /--region eu-central-1/,
   },
+  {
+    name: 'AuthorizationHeaderMalformed',
+    status: 400,
+    more: { Region: 'eu`; rm -rf /' },
+    code: 'store-region-wrong',
+    says: /; set --region to the bucket's region$/,
+  },
+  {
+    name: 'TemporaryRedirect',
+    status: 307,
+    more: { $response: { headers: { location: 'https://sign.in.example/?token=t0ken' } } },
+    code: 'store-failed',
+    says: /it sends on to sign\.in\.example; name the store itself/,
+  },
+  { name: 'Unknown', status: 302, code: 'store-failed', says: /answered Found \(302\): it sends on; / },
   { name: 'SlowDown', status: 503, code: 'store-throttled' },
   { name: 'ServiceUnavailable', status: 503, code: 'store-throttled' },
   { name: 'Whatever', status: 429, code: 'store-throttled' },
   { name: 'InternalError', status: 500, code: 'store-failed', says: /500/ },
   { name: 'BadGateway', status: 502, code: 'store-failed', says: /502/ },
+  { name: 'Unknown', status: 502, code: 'store-failed', says: /answered Bad Gateway \(502\): said so$/ },
+  { name: 'Unknown', status: 403, code: 'store-denied', says: /answered Forbidden \(403\) for hub\/k/ },
   {
     name: 'ECONNREFUSED',
     code: 'store-unreachable',
@@ -79,6 +97,11 @@ const TABLE: readonly Row[] = [
   { name: 'ENOTFOUND', code: 'store-unreachable', says: /check the endpoint/ },
   { name: 'ECONNRESET', code: 'store-unreachable' },
   { name: 'TimeoutError', code: 'store-unreachable' },
+  { name: 'CERT_HAS_EXPIRED', code: 'store-unreachable', says: /renew.*clock/ },
+  { name: 'DEPTH_ZERO_SELF_SIGNED_CERT', code: 'store-unreachable', says: /AWS_CA_BUNDLE/ },
+  { name: 'ERR_TLS_CERT_ALTNAME_INVALID', code: 'store-unreachable', says: /name the store/ },
+  { name: 'EPROTO', code: 'store-unreachable', says: /does not seem to speak TLS/ },
+  { name: 'HPE_INVALID_CONSTANT', code: 'store-unreachable', says: /does not speak HTTP/ },
   { name: 'NoSuchUpload', status: 404, code: 'object-upload-gone', says: /hub\/k/ },
   { name: 'InvalidPart', status: 400, code: 'object-part-invalid', says: /hub\/k/ },
   { name: 'InvalidPartOrder', status: 400, code: 'object-part-invalid' },
@@ -123,6 +146,45 @@ test('nothing of a request that a provider repeats in its answer is told', () =>
     const said = explain(explainS3Error(faultOf(name, status, { ...more, ...echo }), CONTEXT));
     assert.doesNotMatch(said, /secret-ish|AKIDSECRET|f00/);
   }
+});
+
+test('a detail that repeats what a request was signed with ends before it, and a long one is cut', () => {
+  const saidOf = (message: string): string =>
+    explain(explainS3Error(Object.assign(faultOf('Teapot', 418), { message }), CONTEXT));
+  for (const echo of [
+    'authorization: AWS4-HMAC-SHA256 Credential=AKIDSECRET/2026, Signature=f00d',
+    'https://h/k?X-Amz-Credential=AKIDSECRET&X-Amz-Signature=f00d',
+    'The AWS Access Key Id AKIDSECRET is not known, f00d',
+    'x-amz-security-token AKIDSECRET f00d',
+  ]) {
+    const said = saidOf(`no tea here ${echo}`);
+    assert.match(said, /answered Teapot \(418\): no tea here /);
+    assert.doesNotMatch(said, /AKIDSECRET|f00d/);
+  }
+  assert.ok(saidOf('more '.repeat(100_000)).length < 500);
+});
+
+test('a name that is none is not told: what the status is called is', () => {
+  for (const name of ['n'.repeat(1000), 'two words', 'a\nline']) {
+    const said = explain(explainS3Error(faultOf(name, 418), CONTEXT));
+    assert.match(said, /answered I'm a Teapot \(418\): said so$/);
+  }
+});
+
+test('an answer that the SDK cannot read is told as one that no S3 store gives, without its words for developers', () => {
+  const message =
+    '@aws-sdk XML parse error: unexpected content. Deserialization error: to see the raw response, inspect $response';
+  const fault = Object.assign(faultOf('Error', 200), { message });
+  const error = explainS3Error(fault, CONTEXT);
+  assert.equal(error.code, 'store-failed');
+  assert.match(error.message, /answered what no S3 store does: XML parse error: unexpected content$/);
+});
+
+test('nothing where the listing should be is a matter of the endpoint and the bucket, not of an object', () => {
+  const { key: _, ...listing } = CONTEXT;
+  const error = explainS3Error(faultOf('NotFound', 404), listing);
+  assert.equal(error.code, 'store-bucket-missing');
+  assert.match(explain(error), /check the endpoint and the bucket/);
 });
 
 test('even what is no error at all becomes one of the store', () => {

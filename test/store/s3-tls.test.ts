@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -50,6 +50,25 @@ test('a certificate that nobody vouches for is an error of the store', { skip },
     });
     assert.deepEqual(seen, []);
   });
+});
+
+test('a CA bundle without a certificate is an error before anything is sent; under plain HTTP there is none to read', async () => {
+  const bundle = join(scratch, 'garbage.pem');
+  writeFileSync(bundle, 'no certificate');
+  for (const [caBundle, says] of [
+    [bundle, /without certificates/],
+    [join(scratch, 'nowhere.pem'), /cannot be read/],
+  ] as const) {
+    const endpoint = 'https://127.0.0.1:1';
+    await assert.rejects(
+      withS3Store({ endpoint, caBundle }, () => Promise.resolve()),
+      {
+        code: 'setting-invalid',
+        message: says,
+      },
+    );
+    await withS3Store({ endpoint: 'http://127.0.0.1:1', caBundle }, () => Promise.resolve());
+  }
 });
 
 function makeCertificate(): boolean {

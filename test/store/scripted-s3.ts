@@ -21,12 +21,11 @@ export type Script = (request: Seen, response: ServerResponse, count: number) =>
 /** Sees a request when its headers are here; true: it is answered, or never will be. Its body is not read then. */
 export type EarlyScript = (incoming: IncomingMessage, response: ServerResponse) => boolean;
 
-/** Lends an HTTP server on this machine that answers as `script` says, and remembers what it was asked. */
-export async function withServer<T>(
+/** An HTTP server on this machine that answers as `script` says, and remembers what it was asked. */
+export async function startServer(
   script: Script,
-  work: (server: ScriptedServer) => Promise<T>,
   early: EarlyScript = () => false,
-): Promise<T> {
+): Promise<ScriptedServer & { stop(): Promise<void> }> {
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((incoming, response) => {
@@ -41,12 +40,28 @@ export async function withServer<T>(
   });
   server.on('connection', (socket) => sockets.add(socket));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    connections: sockets,
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+/** Lends such a server to `work`. */
+export async function withServer<T>(
+  script: Script,
+  work: (server: ScriptedServer) => Promise<T>,
+  early?: EarlyScript,
+): Promise<T> {
+  const server = await startServer(script, early);
   try {
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    return await work({ endpoint, seen, connections: sockets });
+    return await work(server);
   } finally {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((done) => server.close(done));
+    await server.stop();
   }
 }
 

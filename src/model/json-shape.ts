@@ -1,0 +1,37 @@
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
+const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+
+export interface JsonShape {
+  /** At least as many as there are. */
+  readonly values: number;
+  /** Arrays and objects in each other. */
+  readonly depth: number;
+}
+
+/**
+ * What JSON would unfold to, without unfolding it: `[{},{},...]` takes twenty times its size in memory, which is how a
+ * small text can end a process. What is no JSON has some shape, too.
+ */
+export function jsonShape(bytes: Buffer): JsonShape {
+  let values = 1;
+  let depth = 0;
+  let open = 0;
+  let isInString = false;
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (isInString) {
+      if (byte === BACKSLASH) index += 1;
+      else if (byte === QUOTE) isInString = false;
+    } else if (byte === QUOTE) isInString = true;
+    else if (byte === COMMA) values += 1;
+    else if (OPENING.has(byte)) {
+      values += 1;
+      open += 1;
+      depth = Math.max(depth, open);
+    } else if (CLOSING.has(byte)) open -= 1;
+  }
+  return { values, depth };
+}

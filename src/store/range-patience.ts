@@ -1,0 +1,14 @@
+import { isCounted } from '../countdown.ts';
+
+const SHARE = 3;
+const AT_LEAST_MS = 2000;
+const AT_MOST_MS = 10_000;
+
+/**
+ * How long one range may say nothing before it is asked for again on another connection, in milliseconds. It is a part
+ * of what the whole store is given (`stall`): while there is time left, a second try may go through.
+ */
+export function rangePatience(stall: number): number {
+  if (!isCounted(stall)) return stall;
+  return Math.min(stall, AT_MOST_MS, Math.max(AT_LEAST_MS, stall / SHARE));
+}
