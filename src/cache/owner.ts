@@ -1,4 +1,5 @@
-import { chownSync, lchownSync, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
+import { giveAway } from '../files.ts';
 
 /** Who shall own what is written: a server that drops its rights must be able to write beside it. */
 export interface Owner {
@@ -13,10 +14,13 @@ export function ownerFor(dir: string, asked: Owner | undefined): Owner | undefin
   return uid === 0 && gid === 0 ? undefined : { uid, gid };
 }
 
+/** Never gives away what a link leads to: who owns the folder could have put one there meanwhile. */
 export function giveTo(owner: Owner | undefined, path: string): void {
-  if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  if (owner !== undefined) giveAway(path, owner);
 }
 
-export function giveLinkTo(owner: Owner | undefined, path: string): void {
-  if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
+/** Not so where this process lacks the right to give something away. */
+export function isGivenTo(owner: Owner, path: string): boolean {
+  const { uid, gid } = lstatSync(path);
+  return uid === owner.uid && gid === owner.gid;
 }

@@ -28,13 +28,14 @@ export function isProved({ tree, file }: LocalContent): boolean {
 
 /**
  * Hashes those of `files` that were not hashed before, and remembers the digests. Returns the inventory with them,
- * and the files that could not be read or were being written to.
+ * and the files that could not be read or were being written to. `onBlock` hears that the disk still gives bytes.
  */
 export async function proveFiles(
   inventory: Inventory,
   files: readonly LocalContent[],
   state: State,
   signal?: AbortSignal,
+  onBlock?: () => void,
 ): Promise<{ readonly inventory: Inventory; readonly unprovable: readonly Unprovable[] }> {
   const proved = new Map<LocalFile, LocalFile>();
   const unprovable: Unprovable[] = [];
@@ -42,12 +43,14 @@ export async function proveFiles(
   for (const { tree, file } of files.filter((candidate) => !isProved(candidate))) {
     signal?.throwIfAborted();
     await pace();
+    onBlock?.();
     const path = join(tree.root, file.path);
     try {
       const { digests, size, identity } = await proveFile(
         join(inventory.dir, path),
         algorithmsFor(tree.tree, file.path),
         signal,
+        onBlock,
       );
       state.remember(path, identity, digests);
       proved.set(file, { ...file, size, identity, digests: { ...file.digests, ...digests } });

@@ -1,10 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { hasErrno, ModelCacheError } from '../errors.ts';
+import { explain, hasErrno, ModelCacheError } from '../errors.ts';
 import { identityOf } from './digest.ts';
 import { layout } from './layout.ts';
-import { giveLinkTo, giveTo, type Owner } from './owner.ts';
+import { giveTo, type Owner } from './owner.ts';
 
 /**
  * Gives final names to what was proved. Every name appears by one rename, over whatever was there; a link on the way
@@ -20,35 +30,49 @@ export class Publisher {
     this.#owner = owner;
   }
 
+  /** Throws `path-unsafe` when nothing can be published at this path: better known before its bytes are fetched. */
+  prepare(path: string): void {
+    aboutPath(path, () => {
+      const folder = dirname(this.#finalPath(path));
+      accessSync(folder, constants.W_OK | constants.X_OK);
+    });
+  }
+
   /** Paths are relative to the dir. Returns the published file's identity. */
   publishFile(stagedPath: string, path: string): string {
-    const final = this.#finalPath(path);
-    giveTo(this.#owner, stagedPath);
-    renameOver(stagedPath, final);
-    return identityOf(lstatSync(final, { bigint: true }));
+    return aboutPath(path, () => {
+      const final = this.#finalPath(path);
+      giveTo(this.#owner, stagedPath);
+      renameOver(stagedPath, final);
+      return identityOf(lstatSync(final, { bigint: true }));
+    });
   }
 
   publishLink(path: string, target: string): void {
-    const final = this.#finalPath(path);
-    try {
-      symlinkSync(target, final);
-      giveLinkTo(this.#owner, final);
-    } catch (error) {
-      if (!hasErrno(error, 'EEXIST')) throw error;
-      if (!isLinkTo(final, target)) this.#replace(final, (staged) => symlinkSync(target, staged));
-    }
+    aboutPath(path, () => {
+      const final = this.#finalPath(path);
+      try {
+        symlinkSync(target, final);
+        giveTo(this.#owner, final);
+      } catch (error) {
+        if (!hasErrno(error, 'EEXIST')) throw error;
+        if (!isLinkTo(final, target)) this.#replace(final, (staged) => symlinkSync(target, staged));
+      }
+    });
   }
 
   /** A ref's content, byte for byte. */
   publishRef(path: string, content: string): void {
-    this.#replace(this.#finalPath(path), (staged) => writeFileSync(staged, content, { flag: 'wx' }));
+    aboutPath(path, () =>
+      this.#replace(this.#finalPath(path), (staged) => writeFileSync(staged, content, { flag: 'wx' })),
+    );
   }
 
   #replace(final: string, create: (staged: string) => void): void {
     const staged = join(layout.partial(this.#dir), randomUUID());
     try {
       create(staged);
-      giveLinkTo(this.#owner, staged);
+      giveTo(this.#owner, staged);
       renameOver(staged, final);
     } finally {
       rmSync(staged, { force: true });
@@ -72,6 +96,23 @@ export class Publisher {
       if (!lstatSync(folder).isDirectory()) throw notAFolder(folder);
     }
     this.#realFolders.add(path);
+  }
+}
+
+/**
+ * What a disk answers where this user may not write, or a name cannot be: the dir itself was tried, so it is about this
+ * path, and the others are restored all the same.
+ */
+const ABOUT_PATH = ['EACCES', 'EPERM', 'ENAMETOOLONG', 'EINVAL', 'EILSEQ', 'ENOTDIR', 'ELOOP'];
+
+function aboutPath<T>(path: string, publish: () => T): T {
+  try {
+    return publish();
+  } catch (error) {
+    if (!hasErrno(error, ...ABOUT_PATH)) throw error;
+    throw new ModelCacheError('path-unsafe', `nothing can be written to ${path}: ${explain(error)}`, {
+      cause: error,
+    });
   }
 }
 

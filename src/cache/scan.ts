@@ -1,8 +1,8 @@
-import { lstatSync, readFileSync, readlinkSync, realpathSync, statSync, type Dirent } from 'node:fs';
+import { lstatSync, readlinkSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { hasErrno } from '../errors.ts';
-import { isCommit } from '../model/digest.ts';
+import { COMMIT_BYTES } from '../model/digest.ts';
 import type { ForeignEntry, Inventory, LocalFile, LocalLink, LocalTree } from '../model/inventory.ts';
 import { isSafePath, resolveLink } from '../model/paths.ts';
 import {
@@ -18,6 +18,7 @@ import {
 } from '../model/tree.ts';
 import { identityOf } from './digest.ts';
 import { createPace } from './pace.ts';
+import { readRef } from './ref-file.ts';
 import type { State } from './state.ts';
 
 export interface ScanOptions {
@@ -26,6 +27,8 @@ export interface ScanOptions {
   readonly state: Pick<State, 'digestsOf'>;
   /** Read-only caches whose files blobs of this dir may link to. */
   readonly reuse: readonly string[];
+  /** What must not be touched: a link that leads there counts for nothing. */
+  readonly unreachable?: Pick<ReadonlySet<string>, 'has'>;
 }
 
 /** Markers that huggingface_hub and transformers leave in a cache. They are made again by whoever needs them. */
@@ -37,9 +40,6 @@ const MARKERS = new Set([
   '.agent_harnesses.json',
   '.DS_Store',
 ]);
-
-/** A ref is a commit and nothing else: with a newline, huggingface_hub does not find it. */
-const COMMIT_BYTES = 40;
 
 /** What a dir holds: repos by their shape wherever they are, torch's checkpoints, `--also` folders. Hashes nothing. */
 export async function scanCache(dir: string, options: ScanOptions): Promise<Inventory> {
@@ -132,6 +132,13 @@ class Scan {
 
   #addFile(root: string, path: string, isLink: boolean, found: FoundTree): void {
     const absolute = join(this.#dir, root, path);
+    if (isLink && this.#options.unreachable?.has(absolute) === true) {
+      this.#skipped.push({
+        path: join(root, path),
+        why: 'it leads to a network volume that does not answer',
+      });
+      return;
+    }
     const stats = this.#tolerateVanished(() => (isLink ? statSync : lstatSync)(absolute, { bigint: true }));
     if (stats?.isFile() !== true) return;
     if (isLink && !this.#leadsToTrusted(absolute)) {
@@ -168,14 +175,14 @@ class Scan {
     const absolute = join(this.#dir, root, path);
     const stats = this.#tolerateVanished(() => lstatSync(absolute));
     if (stats?.isFile() !== true || stats.size !== COMMIT_BYTES) return;
-    const content = this.#tolerateVanished(() => readFileSync(absolute, 'utf8'));
-    if (content !== undefined && isCommit(content)) found.refs.set(path, content);
+    const commit = readRef(absolute);
+    if (commit !== undefined) found.refs.set(path, commit);
   }
 
   /** A blob may be a link into the shared store of its own cache root, or into a reused cache. */
   #leadsToTrusted(path: string): boolean {
     const sharedStore = join(path, '..', '..', '..', 'blobs');
-    const roots = [...realPath(sharedStore), ...this.#trustedRoots];
+    const roots = [...realFolder(sharedStore), ...this.#trustedRoots];
     return realPath(path).some((real) => roots.some((root) => real.startsWith(`${root}${sep}`)));
   }
 
@@ -215,6 +222,11 @@ interface FoundTree {
   readonly files: Map<string, LocalFile>;
   readonly links: Map<string, LocalLink>;
   readonly refs: Map<string, string>;
+}
+
+/** Where a link leads to, nothing of the cache lies. */
+function realFolder(path: string): readonly string[] {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? realPath(path) : [];
 }
 
 function realPath(path: string): readonly string[] {

@@ -3,6 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { hasErrno } from '../errors.ts';
 import { tryLock } from './flock.ts';
 import { layout } from './layout.ts';
+import { refuseForeignFolder, refuseShared, type OwnPlace } from './own-folder.ts';
 
 /** What the one write-back of a dir is doing, for whoever asks. */
 export interface WriteBackStatus {
@@ -25,15 +26,27 @@ export class WriteBackLock {
     this.#file = file;
   }
 
-  /** Undefined when someone else has it; where there is no flock, nobody has. Throws what opening the file throws. */
-  static async tryTake(dir: string): Promise<WriteBackLock | undefined> {
+  /**
+   * Undefined when someone else has it; where there is no flock, nobody has. Throws what opening the file throws, and
+   * `dir-unusable` when it is none of ours.
+   */
+  static async tryTake({ dir, owner }: OwnPlace): Promise<WriteBackLock | undefined> {
+    refuseForeignFolder(dir, owner);
     const path = layout.writeBackLock(dir);
-    const file = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o644).catch((error: unknown) => {
-      // Another user's, from an earlier start: it can be locked, and keeps what it says.
-      if (!hasErrno(error, 'EACCES')) throw error;
-      return open(path, O_RDONLY | O_NOFOLLOW);
-    });
-    if ((await tryLock(file)) !== 'held') return new WriteBackLock(file);
+    const file = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644).catch(
+      (error: unknown) => {
+        // Another user's, from an earlier start: it can be locked, and keeps what it says.
+        if (!hasErrno(error, 'EACCES')) throw error;
+        return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      },
+    );
+    try {
+      refuseShared(path, await file.stat());
+      if ((await tryLock(file)) !== 'held') return new WriteBackLock(file);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     await file.close();
     return undefined;
   }

@@ -135,3 +135,9 @@ function onBlock(count: number, action: () => void): AbortSignal {
 function hasGit(): boolean {
   return spawnSync('git', ['--version']).status === 0;
 }
+
+test('what has become a pipe or a folder is not waited for', async () => {
+  assert.equal(spawnSync('mkfifo', [dir.at('pipe')]).status, 0);
+  for (const path of [dir.at('pipe'), dir.path])
+    await assert.rejects(proveFile(path, BOTH), { code: 'file-changed' });
+});

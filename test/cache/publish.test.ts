@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   chownSync,
   lstatSync,
   mkdirSync,
@@ -106,6 +108,72 @@ test('a folder where a file, a link or a ref should be concerns that one path', 
   assert.throws(() => publisher.publishLink(path, 'x'), { code: 'path-unsafe' });
   assert.throws(() => publisher.publishRef(path, COMMIT), { code: 'path-unsafe' });
 });
+
+test('a pipe where a file, a link or a ref should be is replaced, and not waited for', () => {
+  const { dir, publisher } = fresh();
+  dir.file(`${REPO}/blobs/x`);
+  const path = `${REPO}/blobs/w`;
+  for (const publish of [
+    () => publisher.publishFile(staged(dir, 'x'), path),
+    () => publisher.publishLink(path, 'x'),
+    () => publisher.publishRef(path, COMMIT),
+  ]) {
+    rmSync(dir.at(path), { force: true });
+    assert.equal(spawnSync('mkfifo', [dir.at(path)]).status, 0);
+    publish();
+    assert.equal(lstatSync(dir.at(path)).isFIFO(), false);
+  }
+});
+
+test('a name that the disk does not take concerns that one path', () => {
+  const { dir, publisher } = fresh();
+  const path = `${REPO}/snapshots/${COMMIT}/${'n'.repeat(256)}`;
+  for (const publish of [
+    () => publisher.publishFile(staged(dir, 'x'), path),
+    () => publisher.publishLink(path, 'x'),
+    () => publisher.publishRef(path, COMMIT),
+    () => publisher.prepare(`${path}/x`),
+  ])
+    assert.throws(publish, { code: 'path-unsafe' });
+});
+
+test('whether something can be published is known before there is anything to publish', () => {
+  const { dir, publisher } = fresh();
+  publisher.prepare(`${REPO}/blobs/w`);
+  assert.deepEqual(readdirSync(dir.at(`${REPO}/blobs`)), []);
+  dir.link('torch', dir.path);
+  assert.throws(() => publisher.prepare('torch/hub/checkpoints/x'), { code: 'path-unsafe' });
+});
+
+test('a folder that this user may not write to concerns what is in it', { skip: ROOT_ONLY }, () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  dir.file(`${REPO}/blobs/x`);
+  chmodSync(scratch.path, 0o755);
+  for (const path of ['', '.model-cache/partial']) chmodSync(dir.at(path), 0o777);
+  const path = `${REPO}/blobs/w`;
+  process.seteuid?.(12_345);
+  try {
+    const publisher = new Publisher(dir.path, undefined);
+    for (const publish of [() => publisher.publishLink(path, 'x'), () => publisher.publishRef(path, COMMIT)])
+      assert.throws(publish, { code: 'path-unsafe', message: /EACCES/ });
+    publisher.publishRef('torch/hub/checkpoints/x', COMMIT);
+  } finally {
+    process.seteuid?.(0);
+  }
+});
+
+test(
+  'as root, a link that was put in the place of a staged file is given away, and not what it leads to',
+  { skip: ROOT_ONLY },
+  () => {
+    const { dir } = fresh();
+    dir.file('not-ours', 'x');
+    dir.link('.model-cache/partial/staged', dir.at('not-ours'));
+    const publisher = new Publisher(dir.path, { uid: 12_345, gid: 12_345 });
+    publisher.publishFile(dir.at('.model-cache/partial/staged'), `${REPO}/blobs/w`);
+    assert.equal(statSync(dir.at('not-ours')).uid, 0);
+  },
+);
 
 test('as root, files, links, refs and new folders take the owner of the dir', { skip: ROOT_ONLY }, () => {
   const dir = new CacheDir(scratch.path).prepared();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { CacheDir, COMMIT, contentsOf, sha256 } from './cache-dir.ts';
@@ -70,6 +71,27 @@ test('a planted blob that leads out of the dir is not taken', async () => {
   dir.link(`${REPO}/blobs/${sha256('device')}`, '/dev/zero');
   dir.link(`${REPO}/blobs/${sha256('loop')}`, sha256('loop'));
   dir.link(`${REPO}/blobs/${sha256('dangling')}`, 'nothing');
+  assert.deepEqual(contentsOf(await dir.scan()), before);
+});
+
+test('a shared store that is a link makes nothing that lies there a blob', async () => {
+  const dir = new CacheDir(scratch.path);
+  const outside = new CacheDir(scratch.path);
+  dir.repo();
+  const before = contentsOf(await dir.scan());
+  outside.file('secret', 'secret');
+  dir.link('hub/blobs', outside.path);
+  dir.link(`${REPO}/blobs/${sha256('secret')}`, '../../blobs/secret');
+  assert.deepEqual(contentsOf(await dir.scan()), before);
+});
+
+test('pipes and devices are neither taken nor waited for', async () => {
+  const dir = new CacheDir(scratch.path);
+  dir.repo();
+  const before = contentsOf(await dir.scan());
+  for (const path of ['blobs/' + sha256('pipe'), `snapshots/${COMMIT}/pipe`, 'refs/pipe'])
+    assert.equal(spawnSync('mkfifo', [dir.at(`${REPO}/${path}`)]).status, 0);
+  dir.link(`${REPO}/refs/device`, '/dev/zero');
   assert.deepEqual(contentsOf(await dir.scan()), before);
 });
 

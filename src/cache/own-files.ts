@@ -1,0 +1,33 @@
+import { mkdirSync } from 'node:fs';
+import { hasErrno } from '../errors.ts';
+import { replaceFile } from '../files.ts';
+import { layout } from './layout.ts';
+import { refuseForeignDir, refuseForeignFolder } from './own-folder.ts';
+import { giveTo, ownerFor, type Owner } from './owner.ts';
+
+/**
+ * The one door by which files of ours are written, whether the dir is the one that was probed, or one that was refused:
+ * our folder is made if it is missing, and neither a link nor somebody else's. `asked` is the owner that was asked for.
+ */
+export function writeOwnFile(dir: string, path: string, content: string, asked: Owner | undefined): void {
+  makeOwnFolder(dir, asked);
+  replaceFile(path, content, { owner: ownerFor(dir, asked) });
+}
+
+/** The same for what is believed when it is read again: for this user alone. */
+export function writePrivateFile(dir: string, path: string, content: string, asked: Owner | undefined): void {
+  makeOwnFolder(dir, asked);
+  replaceFile(path, content, { mode: 0o600 });
+}
+
+function makeOwnFolder(dir: string, asked: Owner | undefined): void {
+  refuseForeignDir(dir, asked);
+  const folder = layout.folder(dir);
+  try {
+    mkdirSync(folder);
+    giveTo(ownerFor(dir, asked), folder);
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+  }
+  refuseForeignFolder(dir, asked);
+}
