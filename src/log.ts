@@ -1,5 +1,6 @@
 import { pino, type Logger as Pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { LineWriter } from './line-writer.ts';
 import type { LogEvent } from './log-event.ts';
 import { redactedUsers } from './redact.ts';
 
@@ -15,18 +16,32 @@ export interface Log {
   error(event: LogEvent, message: string): void;
 }
 
+/** What a bucket says may be in a message: no terminal is to obey it. */
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what must not get through
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]+/g;
+
+/** The descriptor itself is used, since touching `process.stderr` would leave the server a non-blocking pipe. */
+const stderr = new LineWriter(2);
+
 /** Of a message, as JSON writes it; with what a line has beside it, lines stay below 4 KiB. */
 const MAX_MESSAGE_BYTES = 3600;
 
-/** Single lines, each given to `write` at once with its end: nothing is in flight when the process becomes the server. */
-export function createLog({ level, format }: LogSettings, write: (line: string) => void = toStderr()): Log {
+/** Single lines, each given to `write` at once with its end. `hide` takes secrets out of them. */
+export function createLog(
+  { level, format }: LogSettings,
+  write: (line: string) => void = (line) => stderr.write(line),
+  hide: (text: string) => string = (text) => text,
+): Log {
   const pretty = prettyFactory({
     colorize: false,
     translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l',
     ignore: 'pid,hostname,event',
     singleLine: true,
   });
-  return wrap(pino({ level }, { write: format === 'json' ? write : (line: string) => write(pretty(line)) }));
+  return wrap(
+    pino({ level }, { write: format === 'json' ? write : (line: string) => write(pretty(line)) }),
+    hide,
+  );
 }
 
 /** One who says everything to two. */
@@ -40,19 +55,11 @@ export function bothLogs(one: Log, other: Log): Log {
   return { debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') };
 }
 
-/** The descriptor itself is used, since touching `process.stderr` would leave the server a non-blocking pipe. */
-function toStderr(): (line: string) => void {
-  const stderr = pino.destination({ fd: 2, sync: true });
-  // A closed or full stderr must not stop a start.
-  stderr.on('error', () => undefined);
-  return (line) => void stderr.write(line);
-}
-
-function wrap(logger: Pino): Log {
+function wrap(logger: Pino, hide: (text: string) => string): Log {
   const at =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (event: LogEvent, message: string): void =>
-      logger[level]({ event }, shortEnough(redactedUsers(message).replaceAll(/[\r\n]+/g, ' ')));
+      logger[level]({ event }, shortEnough(redactedUsers(hide(message)).replaceAll(CONTROL_CHARACTERS, ' ')));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 

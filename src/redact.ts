@@ -15,6 +15,39 @@ export function redactedUsers(message: string): string {
   return message.replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, '$1...@');
 }
 
+/** Fewer characters are no secret that anybody could tell from a word. */
+const SHORTEST_SECRET = 8;
+
+/** Takes these values out of whatever is said, wherever they come from: a library's error, a setup that prints them. */
+export function hiding(secrets: readonly (string | undefined)[]): (text: string) => string {
+  const known = secrets.flatMap((secret) =>
+    secret === undefined || secret.length < SHORTEST_SECRET
+      ? []
+      : [secret, JSON.stringify(secret).slice(1, -1)],
+  );
+  return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, '...'), text);
+}
+
+/** The values of variables that are called a key, token, secret or password: of ours, of AWS's and of whoever's. */
+export function secretValues(
+  env: Readonly<Record<string, string | undefined>>,
+): readonly (string | undefined)[] {
+  return Object.entries(env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+}
+
+const SECRET_NAME = /(^|_)(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$/i;
+/** `NAME=value` where the name is that of a secret, `Bearer value`, and tokens that show what they are. */
+const SECRET_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/\b(\w*(?:key|token|secret|password))=(?!\.\.\.)\S+/gi, '$1=...'],
+  [/\b(bearer|basic)\s+\S+/gi, '$1 ...'],
+  [/\b(hf_|sk-|ghp_)\w{8,}/g, '$1...'],
+];
+
+/** A shell line for the log, as far as a secret in it can be told. */
+export function redactedShell(text: string): string {
+  return SECRET_WORDS.reduce((rest, [pattern, shown]) => rest.replaceAll(pattern, shown), text);
+}
+
 /** A command line for the log: what follows or fills an option that is called a key, token, secret or password is left out. */
 export function redactedCommand(words: readonly string[]): string {
   const secret = /^-.*(key|token|secret|password)$/i;
@@ -23,5 +56,5 @@ export function redactedCommand(words: readonly string[]): string {
     if (secret.test(name) && value.length > 0) return `${name}=...`;
     return secret.test(words[index - 1] ?? '') && !word.startsWith('-') ? '...' : word;
   });
-  return shown.join(' ');
+  return redactedShell(shown.join(' '));
 }

@@ -1,7 +1,7 @@
-import { lstatSync, writeFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import * as v from 'valibot';
 import { explain, toModelCacheError } from './errors.ts';
-import { replaceFile } from './files.ts';
+import { replaceFile, writeInto } from './files.ts';
 
 /**
  * What a run did, for machines: the one source of what is logged at the end and what `--json` prints.
@@ -14,7 +14,7 @@ const Item = v.object({ tree: v.string(), path: v.string(), code: v.string(), me
 export const ReportSchema = v.object({
   version: v.literal(1),
   program: v.object({ name: v.literal('model-cache'), version: v.string() }),
-  command: v.picklist(['init', 'upload', 'status', 'verify']),
+  command: v.picklist(['init', 'upload', 'status', 'verify', 'lock']),
   startedAt: v.pipe(v.string(), v.isoTimestamp()),
   /** From the start of the process. */
   seconds: v.number(),
@@ -78,6 +78,13 @@ export const ReportSchema = v.object({
   verify: v.optional(
     v.object({ where: v.picklist(['cache', 'bucket']), checked: Count, failures: v.array(Item) }),
   ),
+  lock: v.optional(
+    v.object({
+      manifests: v.array(v.object({ tree: v.string(), sha256: v.string() })),
+      /** What a start by this lock restores on an empty disk. */
+      restores: Count,
+    }),
+  ),
   exports: v.optional(v.record(v.string(), v.string())),
   server: v.optional(v.object({ program: v.string() })),
 });
@@ -94,10 +101,18 @@ export class Reporter {
   readonly #startedAt: number;
   readonly #phases: Record<string, number> = {};
   readonly #problems: { code: string; message: string }[] = [];
+  readonly #hide: (text: string) => string;
   #report: Report;
 
-  /** `startedAt` is `performance.now()` at the start of the process, `now` the wall clock. */
-  constructor(command: Report['command'], version: string, startedAt: number, now: Date) {
+  /** `startedAt` is `performance.now()` at the start of the process, `now` the wall clock. `hide` takes secrets out. */
+  constructor(
+    command: Report['command'],
+    version: string,
+    startedAt: number,
+    now: Date,
+    hide: (text: string) => string = (text) => text,
+  ) {
+    this.#hide = hide;
     this.#startedAt = startedAt;
     this.#report = {
       version: 1,
@@ -117,6 +132,13 @@ export class Reporter {
     this.#report = { ...this.#report, ...part };
   }
 
+  /** What another process found out for this one. */
+  take(found: Report): void {
+    this.#problems.push(...found.problems);
+    Object.assign(this.#phases, found.phases);
+    this.#report = { ...found, startedAt: this.#report.startedAt };
+  }
+
   problem(error: unknown): void {
     this.#problems.push({ code: toModelCacheError(error).code, message: explain(error) });
   }
@@ -132,12 +154,13 @@ export class Reporter {
   }
 
   get value(): Report {
-    return {
+    const value = {
       ...this.#report,
       seconds: seconds(performance.now() - this.#startedAt),
       problems: this.#problems,
       phases: { ...this.#phases },
     };
+    return JSON.parse(this.#hide(JSON.stringify(value))) as Report;
   }
 }
 
@@ -150,11 +173,11 @@ export function itemFailure({ tree, path, error }: Failure): v.InferOutput<typeo
   };
 }
 
-/** To where the user wants it: whole or not at all, but a device, a pipe or a link that is there is written to. */
+/** To where the user wants it: whole or not at all, but a device, a pipe or a link that is there is written to; nobody waits for a reader. */
 export function writeReport(path: string, report: Report): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined || there.isFile()) replaceFile(path, reportText(report));
-  else writeFileSync(path, reportText(report));
+  else writeInto(path, reportText(report));
 }
 
 export function reportText(report: Report): string {

@@ -10,9 +10,17 @@ for (const [fd, name] of ['stdin', 'stdout', 'stderr'].entries()) {
     fd,
     isTTY: false,
     write: (text: string): boolean => {
-      writeSync(fd, text);
+      try {
+        writeSync(fd, text);
+      } catch {
+        // A warning of Node's that nobody can read.
+      }
       return true;
     },
+    // `console` asks for these, and what a library warns of must not become an error.
+    listenerCount: (): number => 0,
+    once: (): unknown => stream,
+    removeListener: (): unknown => stream,
   };
   Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => stream });
 }
