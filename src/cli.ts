@@ -22,8 +22,13 @@ export type Invocation =
       /** Everything after `--`; of the write-back, the process that it stays beside. */
       readonly server: readonly string[];
     }
+  /** The disk work of an `init`, in a process that can be left behind. */
+  | { readonly kind: 'behind' }
   /** Help or version were printed, or a mistake was explained. */
   | { readonly kind: 'done'; readonly exitCode: number };
+
+/** Not for users. */
+export const BEHIND_COMMAND = 'disk-work';
 
 const EXIT_USAGE = 2;
 
@@ -32,6 +37,7 @@ const SUMMARIES: Readonly<Record<CommandName, string>> = {
   upload: 'put into the bucket what it lacks',
   status: 'what is here, what is in the bucket, what differs',
   verify: 'hash the cache (or the bucket) again, without the Hub',
+  lock: 'write down what a selection is now, for init --locked',
   env: 'print the variables, for eval, shells and --env-file',
 };
 
@@ -44,6 +50,10 @@ const EXAMPLES: Readonly<Record<CommandName, readonly string[]>> = {
   upload: ['model-cache upload', 'model-cache upload --dry-run'],
   status: ['model-cache status --check'],
   verify: ['model-cache verify', 'model-cache verify --remote'],
+  lock: [
+    'model-cache lock --preset f5-tts > models.lock',
+    'model-cache init --locked models.lock -- python server.py',
+  ],
   env: ['eval "$(model-cache env)"', 'model-cache env --format docker > models.env'],
 };
 
@@ -55,6 +65,9 @@ export function parseCommandLine(args: readonly string[]): Invocation {
   let invocation: Invocation = { kind: 'done', exitCode: 0 };
   const program = programFor((command, flags, beside) => {
     invocation = { kind: 'run', command, flags, server: beside === undefined ? server : [beside] };
+  });
+  quiet(program.command(BEHIND_COMMAND, { hidden: true })).action(() => {
+    invocation = { kind: 'behind' };
   });
   try {
     program.parse([...own], { from: 'user' });
@@ -127,7 +140,7 @@ function keysOf(command: CommandName): readonly OptionKey[] {
 }
 
 function onlyInit(invocation: Invocation): Invocation {
-  if (invocation.kind === 'done' || invocation.command === 'init') return invocation;
+  if (invocation.kind !== 'run' || invocation.command === 'init') return invocation;
   writeAll(
     2,
     `error: model-cache ${invocation.command} starts no server: wanted nothing after --, found ${invocation.server.join(' ')}\n`,

@@ -5,7 +5,7 @@ import { parseCommandLine, VERSION, type Invocation } from '../src/cli.ts';
 import { OPTIONS, optionKeys, optionSpec, variableOf, type CommandName } from '../src/settings/options.ts';
 
 const CLI = new URL('../src/cli.ts', import.meta.url).href;
-const COMMANDS: readonly CommandName[] = ['init', 'upload', 'status', 'verify', 'env'];
+const COMMANDS: readonly CommandName[] = ['init', 'upload', 'status', 'verify', 'lock', 'env'];
 
 for (const command of COMMANDS) {
   test(`${command} --help lists its options with their variables, and no others`, () => {

@@ -11,21 +11,18 @@ const CLOSES_ON_EXEC = 0o2000000;
 
 /**
  * Starts a JavaScript file that goes on without us, and in a session of its own: it is no child of this process, so
- * that the server which this becomes gets no child to wait for, and nothing of ours is held open by it. Never throws;
- * what cannot be started is not.
+ * that the server which this becomes gets no child to wait for, and nothing of ours is held open by it. Returns why it
+ * could not be started, if so.
  */
-export function leaveBehind(program: string, args: readonly string[], env: Environment): void {
+export function leaveBehind(program: string, args: readonly string[], env: Environment): Error | undefined {
   // Node reads TypeScript with WebAssembly, which is machine code.
   const flags = program.endsWith('.ts') ? [] : SMALL;
   const command = [process.execPath, ...flags, program, ...args];
   // spawnSync takes `detached` as spawn does; its types do not know it.
   const options = { env, stdio: 'ignore', detached: true } as const;
-  try {
-    const shell = spawnSync('/bin/sh', ['-c', '"$@" &', 'sh', ...command], options);
-    if (shell.error !== undefined) spawnDetached(command, options);
-  } catch {
-    // The server comes first.
-  }
+  const shell = spawnSync('/bin/sh', ['-c', '"$@" &', 'sh', ...command], options);
+  if (shell.error !== undefined) return isSpawned(command, options) ? undefined : shell.error;
+  return shell.status === 0 ? undefined : new Error(`its shell ended with ${shell.status ?? shell.signal}`);
 }
 
 /**
@@ -47,11 +44,12 @@ export function closeInherited(): void {
 }
 
 /** Without a shell it is a child after all, which the server sees end when it asks for its children. */
-function spawnDetached(
+function isSpawned(
   [command = '', ...args]: readonly string[],
   options: { readonly env: Environment; readonly stdio: 'ignore'; readonly detached: true },
-): void {
+): boolean {
   const child = spawn(command, args, options);
   child.once('error', () => undefined);
   child.unref();
+  return child.pid !== undefined;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { ReusedCaches } from '../cache/reuse.ts';
+import { ModelCacheError } from '../errors.ts';
 import type { AlsoFolder } from '../settings/parse.ts';
 import type { Environment } from '../settings/raw.ts';
 
@@ -16,13 +17,18 @@ export interface ExportOptions {
   readonly dir: string;
   readonly transformersCache: string | undefined;
   readonly also: readonly AlsoFolder[];
+  /** Places that must not be touched. */
+  readonly unreachable?: Pick<ReadonlySet<string>, 'has'>;
 }
 
 /** RunPod mounts models that it caches on its hosts there. */
 const RUNPOD_CACHE = '/runpod-volume/huggingface-cache/hub';
 
 /** Five variables, always; a token that the move of HF_HOME would hide; a variable for each `--also` that has one. */
-export function exportsFor({ dir, transformersCache, also }: ExportOptions, env: Environment): Exports {
+export function exportsFor(
+  { dir, transformersCache, also, unreachable = new Set() }: ExportOptions,
+  env: Environment,
+): Exports {
   const hub = join(dir, 'hub');
   const folders = also.flatMap(({ tree, variable }) =>
     variable === undefined ? [] : [[variable, join(dir, tree)] as const],
@@ -39,11 +45,16 @@ export function exportsFor({ dir, transformersCache, also }: ExportOptions, env:
     const was = set(env, name);
     return was === undefined || was === value ? [] : [{ name, was }];
   });
-  return { variables: { ...variables, ...tokenPath(dir, env) }, overridden };
+  return { variables: { ...variables, ...tokenPath(dir, env, unreachable) }, overridden };
 }
 
 /** The caches that the server would have read if nothing had been exported, without those in the dir itself. */
-export function cachesBefore(dir: string, env: Environment, asked: readonly string[]): ReusedCaches {
+export function cachesBefore(
+  dir: string,
+  env: Environment,
+  asked: readonly string[],
+  unreachable: Pick<ReadonlySet<string>, 'has'> = new Set(),
+): ReusedCaches {
   const home = hfHome(env);
   const hubs = [
     ...asked,
@@ -54,30 +65,44 @@ export function cachesBefore(dir: string, env: Environment, asked: readonly stri
     RUNPOD_CACHE,
   ];
   const torchHomes = [absolute(set(env, 'TORCH_HOME'), env)[0] ?? join(cacheHome(env), 'torch')];
-  const isElsewhere = (path: string): boolean => path !== dir && !path.startsWith(`${dir}/`);
+  const isElsewhere = (path: string): boolean =>
+    path !== dir && !path.startsWith(`${dir}/`) && !unreachable.has(path);
   return {
     hubs: [...new Set(hubs.map((path) => resolve(path)))].filter(isElsewhere),
     torchHomes: torchHomes.filter(isElsewhere),
   };
 }
 
-/** Lines for `eval`, a JSON object, or `--env-file`. */
+/** Lines for `eval`, a JSON object, or `--env-file`. Throws `setting-invalid` for what such a file cannot hold. */
 export function formatExports({ variables }: Exports, format: 'sh' | 'json' | 'docker'): string {
   const entries = Object.entries(variables);
   if (format === 'json') return `${JSON.stringify(variables, undefined, 2)}\n`;
-  if (format === 'docker') return entries.map(([name, value]) => `${name}=${value}\n`).join('');
+  if (format === 'docker') return entries.map(dockerLine).join('');
   return entries.map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`).join('');
 }
 
+function dockerLine([name, value]: readonly [string, string]): string {
+  if (!/[\r\n]/.test(value)) return `${name}=${value}\n`;
+  throw new ModelCacheError('setting-invalid', `an env file cannot hold ${name}: there is a line end in it`, {
+    hint: 'name another --dir, or use --format sh',
+  });
+}
+
 /** Moving HF_HOME must not log the user out. The file is looked for, never opened. */
-function tokenPath(dir: string, env: Environment): Record<string, string> {
+function tokenPath(
+  dir: string,
+  env: Environment,
+  unreachable: Pick<ReadonlySet<string>, 'has'>,
+): Record<string, string> {
   if (set(env, 'HF_TOKEN') !== undefined || set(env, 'HF_TOKEN_PATH') !== undefined) return {};
   const home = hfHome(env);
+  if (unreachable.has(home)) return {};
   const token = join(home, 'token');
   return resolve(home) !== resolve(dir) && existsSync(token) ? { HF_TOKEN_PATH: token } : {};
 }
 
-function hfHome(env: Environment): string {
+/** Where huggingface_hub keeps its token and its caches, had nothing been exported. */
+export function hfHome(env: Environment): string {
   return absolute(set(env, 'HF_HOME'), env)[0] ?? join(cacheHome(env), 'huggingface');
 }
 

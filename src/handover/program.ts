@@ -12,42 +12,66 @@ export interface Program {
 const DEFAULT_PATH = '/bin:/usr/bin';
 const MAX_INTERPRETERS = 4;
 
+/** A file that may be executed, and how it begins. */
+interface Executable {
+  readonly path: string;
+  /** What it is started as: the name that was typed, unless another search for that would end before it. */
+  readonly name: string;
+  readonly head: Buffer;
+}
+
 /**
  * Finds a command as execvp does, and checks beforehand what execve would refuse: by then there is no way back, since
  * a failing `process.execve` ends the process. Throws `server-not-found` or `server-not-executable`.
  */
 export function findProgram([name = '', ...args]: readonly string[], path: string | undefined): Program {
-  const found = name.includes('/') ? usableFile(name) : searchPath(name, path ?? DEFAULT_PATH);
+  const found = name.includes('/') ? startable(name, name) : searchPath(name, path ?? DEFAULT_PATH);
   if (found === undefined) {
     throw new ModelCacheError('server-not-found', `there is no program ${name}`, {
       hint: name.includes('/') ? 'check the path' : `it is in no folder of PATH (${path ?? DEFAULT_PATH})`,
     });
   }
-  const head = readHead(found);
-  refuseOtherMachine(found, head);
-  refuseMissingInterpreter(found, head, 0);
-  const isKnown = isElf(head) || head.subarray(0, 2).toString('latin1') === '#!';
-  return isKnown ? { path: found, argv: [name, ...args] } : { path: '/bin/sh', argv: ['sh', found, ...args] };
+  const isKnown = isElf(found.head) || found.head.subarray(0, 2).toString('latin1') === '#!';
+  return isKnown
+    ? { path: found.path, argv: [found.name, ...args] }
+    : { path: '/bin/sh', argv: ['sh', found.path, ...args] };
 }
 
-function searchPath(name: string, path: string): string | undefined {
-  let refused: ModelCacheError | undefined;
+/**
+ * What is refused in one folder is looked for in the next, as execvp does when execve says ENOENT (also of an
+ * interpreter) or EACCES. For a program of another processor it would run a shell on it (ENOEXEC), to no avail: that is
+ * gone past too. Where no folder has a better one, the first refusal is thrown.
+ */
+function searchPath(name: string, path: string): Executable | undefined {
+  if (name === '') return undefined;
+  const refusals: unknown[] = [];
   for (const folder of path.split(delimiter)) {
     try {
-      const found = usableFile(join(folder === '' ? '.' : folder, name));
+      const file = join(folder === '' ? '.' : folder, name);
+      const found = startable(file, refusals.length === 0 ? name : file);
       if (found !== undefined) return found;
     } catch (error) {
-      refused ??= error as ModelCacheError;
+      refusals.push(error);
     }
   }
-  if (refused !== undefined && name !== '') throw refused;
+  if (refusals.length > 0) throw refusals[0];
   return undefined;
+}
+
+/** Undefined if there is no such file; throws if the kernel would refuse it. */
+function startable(path: string, name: string): Executable | undefined {
+  if (usableFile(path) === undefined) return undefined;
+  const head = readHead(path);
+  refuseOtherMachine(path, head);
+  refuseMissingInterpreter(path, head, 0);
+  return { path, name, head };
 }
 
 function usableFile(path: string): string | undefined {
   try {
     if (path === '' || !existsSync(path)) return undefined;
-    if (statSync(path).isDirectory()) throw notExecutable(path, 'it is a folder');
+    const stats = statSync(path);
+    if (!stats.isFile()) throw notExecutable(path, stats.isDirectory() ? 'it is a folder' : 'it is no file');
     accessSync(path, constants.X_OK);
     return path;
   } catch (error) {
@@ -79,10 +103,18 @@ function isElf(head: Buffer): boolean {
 
 /** e_machine, two bytes at 18 in the ELF header; our own program is of the machine this is. */
 function refuseOtherMachine(path: string, head: Buffer): void {
-  const own = readHead(process.execPath);
-  const [wanted, found] = [machineOf(own), machineOf(head)];
+  const [wanted, found] = [machineOf(ownHead()), machineOf(head)];
   if (wanted === undefined || found === undefined || wanted === found) return;
   throw notExecutable(path, `it is for another processor (ELF machine ${found}, here ${wanted})`);
+}
+
+/** Without /proc, Node may not know where it is itself. */
+function ownHead(): Buffer {
+  try {
+    return readHead(process.execPath);
+  } catch {
+    return Buffer.alloc(0);
+  }
 }
 
 function machineOf(head: Buffer): number | undefined {

@@ -9,11 +9,12 @@ export interface OptionSpec {
   readonly commands: readonly CommandName[];
 }
 
-export type CommandName = 'init' | 'upload' | 'status' | 'verify' | 'env';
+export type CommandName = 'init' | 'upload' | 'status' | 'verify' | 'lock' | 'env';
 
-const ALL: readonly CommandName[] = ['init', 'upload', 'status', 'verify', 'env'];
-const WITH_STORE: readonly CommandName[] = ['init', 'upload', 'status', 'verify'];
-const WITHOUT_SERVER: readonly CommandName[] = ['upload', 'status', 'verify'];
+const ALL: readonly CommandName[] = ['init', 'upload', 'status', 'verify', 'lock', 'env'];
+const WITH_STORE: readonly CommandName[] = ['init', 'upload', 'status', 'verify', 'lock'];
+const WITH_DIR: readonly CommandName[] = ['init', 'upload', 'status', 'verify', 'env'];
+const WITH_BOTH: readonly CommandName[] = ['init', 'upload', 'status', 'verify'];
 
 const COMMA_OR_NEWLINE = { separator: /[,\n]/ };
 const NEWLINE = { separator: /\n/ };
@@ -29,7 +30,7 @@ export const OPTIONS = {
     flags: '--dir <path>',
     help: 'where the cache is; several in order of preference (default: /tmp/models, then /runpod-volume/models)',
     list: COLON,
-    commands: ALL,
+    commands: WITH_DIR,
   },
   endpointUrl: {
     flags: '--endpoint-url <url>',
@@ -57,9 +58,9 @@ export const OPTIONS = {
     flags: '--model <spec>',
     help: 'ORG/NAME[@REV][:GLOB], what must be here before the server starts; repeatable (default: everything)',
     list: COMMA_OR_NEWLINE,
-    commands: ['init'],
+    commands: ['init', 'lock'],
   },
-  preset: { flags: '--preset <name>', help: 'a set of --model: f5-tts', commands: ['init'] },
+  preset: { flags: '--preset <name>', help: 'a set of --model: f5-tts', commands: ['init', 'lock'] },
   rest: {
     flags: '--rest <mode>',
     help: 'what is not named by --model: skip leaves it in the bucket (default: skip)',
@@ -69,6 +70,11 @@ export const OPTIONS = {
     flags: '--exclude <glob>',
     help: 'leave out what matches ORG/NAME/path; repeatable',
     list: COMMA_OR_NEWLINE,
+    commands: ['init', 'lock'],
+  },
+  locked: {
+    flags: '--locked <file>',
+    help: 'restore exactly what this file of `model-cache lock` names, without listing the bucket',
     commands: ['init'],
   },
   also: {
@@ -81,7 +87,7 @@ export const OPTIONS = {
     flags: '--reuse <dir>',
     help: 'a read-only Hugging Face hub folder whose repos are linked, not copied; repeatable',
     list: COMMA_OR_NEWLINE,
-    commands: WITH_STORE,
+    commands: WITH_BOTH,
   },
   transformersCache: {
     flags: '--transformers-cache <path>',
@@ -152,12 +158,17 @@ export const OPTIONS = {
   owner: {
     flags: '--owner <uid[:gid]>',
     help: 'as root: who owns restored files (default: the owner of the dir)',
+    commands: ['init', 'upload'],
+  },
+  dropCredentials: {
+    flags: '--drop-credentials',
+    help: "keep the store's keys out of the server's environment",
     commands: ['init'],
   },
   report: {
     flags: '--report <file>',
     help: 'write what was done as JSON',
-    commands: ['init', 'upload', 'status', 'verify'],
+    commands: WITH_STORE,
   },
   dryRun: {
     flags: '--dry-run',
@@ -167,7 +178,7 @@ export const OPTIONS = {
   json: {
     flags: '--json',
     help: 'print the report on stdout; with init --dry-run, the plan',
-    commands: [...WITHOUT_SERVER, 'init'],
+    commands: ['upload', 'status', 'verify', 'lock', 'init'],
   },
   check: { flags: '--check', help: 'exit 1 when the dir and the bucket differ', commands: ['status'] },
   remote: {

@@ -1,6 +1,5 @@
 import ms, { type StringValue } from 'ms';
-import { isSafePath } from '../model/paths.ts';
-import { isOffLimits, type TreeName } from '../model/tree.ts';
+import { mayBeMirrored, type TreeName } from '../model/tree.ts';
 import type { Owner } from '../cache/owner.ts';
 import { redactedAddress } from '../redact.ts';
 import { wrong } from './raw.ts';
@@ -24,7 +23,9 @@ export function parseSpeed(text: string): number {
 export function parseEndpoint(text: string): string {
   const withScheme = text.includes('://') ? text : `https://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+  const isMore =
+    url !== undefined && [url.username, url.password, url.search, url.hash].some((part) => part !== '');
+  if (url === undefined || !/^https?:$/.test(url.protocol) || isMore) {
     throw wrong('not an endpoint', 'https://HOST[:PORT]', redactedAddress(text));
   }
   return withScheme.replace(/\/+$/, '');
@@ -40,16 +41,19 @@ export function parseAlso(text: string): AlsoFolder {
   const [folder = '', variable, ...more] = text.split('=');
   const tree = folder.replace(/^\.\//, '').replace(/\/+$/, '');
   const isVariable = variable === undefined || /^[A-Za-z_][A-Za-z0-9_]*$/.test(variable);
-  const isOurs = tree === 'hub' || tree.split('/').some(isOffLimits);
-  if (!isSafePath(tree) || !isVariable || more.length > 0 || isOurs) {
+  if (!mayBeMirrored(tree) || !isVariable || more.length > 0) {
     throw wrong('not a folder to mirror', 'FOLDER or FOLDER=VARIABLE, a path relative to the dir', text);
   }
   return { tree, variable };
 }
 
+/** To chown, the number after it means "leave it as it is". */
+const HIGHEST_ID = 2 ** 32 - 2;
+
 export function parseOwner(text: string): Owner {
-  const match = /^(\d+)(?::(\d+))?$/.exec(text);
-  if (match === null) throw wrong('not an owner', 'UID or UID:GID, as numbers', text);
-  const uid = Number(match[1]);
-  return { uid, gid: match[2] === undefined ? uid : Number(match[2]) };
+  const [, user, group = user] = /^(\d+)(?::(\d+))?$/.exec(text) ?? [];
+  const [uid, gid] = [Number(user), Number(group)];
+  const areIds = uid <= HIGHEST_ID && gid <= HIGHEST_ID;
+  if (!areIds) throw wrong('not an owner', `UID or UID:GID, as numbers up to ${HIGHEST_ID}`, text);
+  return { uid, gid };
 }

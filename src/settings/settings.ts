@@ -19,6 +19,8 @@ export interface Settings {
   readonly storeIsOff: boolean;
   readonly dirs: readonly string[];
   readonly selection: Selection;
+  /** The lock file, which then says what is selected. */
+  readonly locked: string | undefined;
   /** What becomes of models that --model does not name. */
   readonly rest: 'skip';
   readonly also: readonly AlsoFolder[];
@@ -40,6 +42,8 @@ export interface Settings {
   readonly setup: readonly string[];
   readonly setupTimeout: number;
   readonly owner: Owner | undefined;
+  /** Of the store, out of the server's environment. */
+  readonly dropCredentials: boolean;
   readonly report: string | undefined;
   readonly dryRun: boolean;
   readonly json: boolean;
@@ -72,10 +76,7 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
     storeProblem: store instanceof ModelCacheError ? store : undefined,
     storeIsOff,
     dirs: dirs.length === 0 ? DEFAULT_DIRS : dirs,
-    selection: {
-      models: [...presetOf(raw), ...raw.list('models', parseModelSpec)],
-      exclude: raw.list('exclude', (glob) => glob),
-    },
+    ...selectionOf(raw),
     also: raw.list('also', parseAlso),
     reuse: raw.list('reuse', (path) => resolve(path)),
     transformersCache: raw.text('transformersCache'),
@@ -92,7 +93,8 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
     setup: raw.list('setup', (command) => command),
     setupTimeout: raw.value('setupTimeout', parseDuration) ?? DEFAULT_SETUP_TIMEOUT,
     owner: raw.value('owner', parseOwner),
-    report: raw.text('report'),
+    dropCredentials: raw.flag('dropCredentials'),
+    report: raw.value('report', (path) => resolve(path)),
     dryRun: raw.flag('dryRun'),
     json: raw.flag('json'),
     check: raw.flag('check'),
@@ -143,9 +145,13 @@ function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheErr
     endpoint,
     region: raw.text('region') ?? providerOf(endpoint).region ?? 'us-east-1',
     credentials: credentialsOf(raw, awsRegion ?? 'us-east-1'),
-    caBundle: raw.variable('AWS_CA_BUNDLE'),
+    caBundle: absolute(raw.variable('AWS_CA_BUNDLE')),
     idleTimeout: stall,
   };
+}
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path);
 }
 
 function storeOfBucketVariable(raw: RawSettings): StoreUrl | undefined {
@@ -179,6 +185,22 @@ function keysOf(raw: RawSettings, prefix: string): StaticKeys | undefined {
     secretAccessKey,
     sessionToken: raw.variable(`${prefix}SESSION_TOKEN`),
   };
+}
+
+function selectionOf(raw: RawSettings): Pick<Settings, 'selection' | 'locked'> {
+  const selection = {
+    models: [...presetOf(raw), ...raw.list('models', parseModelSpec)],
+    exclude: raw.list('exclude', (glob) => glob),
+  };
+  const locked = raw.value('locked', (path) => resolve(path));
+  if (locked !== undefined && selection.models.length + selection.exclude.length > 0) {
+    raw.problems.push(
+      new ModelCacheError('setting-invalid', '--model, --preset and --exclude are not heeded with --locked', {
+        hint: `${locked} says what is restored; \`model-cache lock\` makes another one`,
+      }),
+    );
+  }
+  return { selection, locked };
 }
 
 function presetOf(raw: RawSettings): readonly ModelSpec[] {

@@ -154,6 +154,13 @@ test('docker: NAME=value lines, without quotes, as --env-file takes them', () =>
   assert.equal(formatExports(asExports({ A: "it's here", B: '/x' }), 'docker'), "A=it's here\nB=/x\n");
 });
 
+test('docker: a value with a line end would be two lines, and is refused', () => {
+  assert.throws(() => formatExports(asExports({ A: '/x\nPATH=/evil' }), 'docker'), {
+    code: 'setting-invalid',
+    message: /cannot hold A/,
+  });
+});
+
 function exportsOf(env: Environment, options: Partial<Parameters<typeof exportsFor>[0]> = {}): Exports {
   return exportsFor({ dir: DIR, transformersCache: undefined, also: [], ...options }, env);
 }

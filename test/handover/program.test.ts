@@ -33,6 +33,48 @@ test('as execvp does: what cannot be executed in one folder is looked for in the
   assert.equal(findProgram(['other'], `${first}:${second}`).path, other);
 });
 
+test('as execvp does: past a script whose interpreter is missing, the next folder is tried', () => {
+  const [first, second] = [folder(), folder()];
+  script(first, 'server', '#!/no/such/interpreter\n');
+  const wanted = script(second, 'server', '#!/bin/sh\necho "ran $0"\n');
+  const path = `${first}:${second}`;
+  assert.equal(findProgram(['server'], path).path, wanted);
+  const byEnv = spawnSync('/usr/bin/env', [`PATH=${path}:${process.env['PATH']}`, 'server'], {
+    encoding: 'utf8',
+  });
+  assert.equal(byEnv.stdout, `ran ${wanted}\n`);
+});
+
+test('past a program of another processor, the next folder is tried', () => {
+  const [first, second] = [folder(), folder()];
+  otherMachines(first, 'server');
+  const wanted = script(second, 'server', '#!/bin/sh\n');
+  // By its path: who looks the name up once more, as env does, would run a shell on the first.
+  assert.deepEqual(findProgram(['server', 'a'], `${first}:${second}`), { path: wanted, argv: [wanted, 'a'] });
+});
+
+test('as execvp does: past a script without a shebang, no other folder is tried', () => {
+  const [first, second] = [folder(), folder()];
+  const wanted = script(first, 'server', 'echo ran\n');
+  script(second, 'server', '#!/bin/sh\n');
+  assert.deepEqual(findProgram(['server'], `${first}:${second}`), { path: '/bin/sh', argv: ['sh', wanted] });
+});
+
+test('where no folder has one that can be executed, the first says why', () => {
+  const [first, second, third] = [folder(), folder(), folder()];
+  script(first, 'server', '#!/no/such/interpreter\n');
+  script(second, 'server', '#!/bin/sh\n', 0o644);
+  otherMachines(third, 'server');
+  assert.throws(() => findProgram(['server'], `${first}:${second}:${third}:/nowhere`), {
+    code: 'server-not-executable',
+    message: /no\/such\/interpreter/,
+  });
+  assert.throws(() => findProgram(['server'], `/nowhere:${third}:${first}`), {
+    code: 'server-not-executable',
+    message: /processor/,
+  });
+});
+
 test('a name with a slash is a path, whatever PATH is', () => {
   const bin = folder();
   const wanted = script(bin, 'server', '#!/bin/sh\n');
@@ -65,6 +107,12 @@ test('server-not-found says where it was looked for', () => {
     hint: /\/a:\/b/,
     message: /no-such-server/,
   });
+});
+
+test('a pipe is not executable, and not waited for', () => {
+  const path = join(folder(), 'server');
+  assert.equal(spawnSync('mkfifo', ['-m', '755', path]).status, 0);
+  assert.throws(() => findProgram([path], ''), { code: 'server-not-executable', message: /it is no file/ });
 });
 
 test('a folder is not executable', () => {
@@ -100,10 +148,7 @@ test('a shebang with a blank and an argument is understood', () => {
 });
 
 test('a program of another processor is not executable', () => {
-  const bytes = Buffer.from(readFileSync(process.execPath).subarray(0, 4096));
-  bytes.writeUInt16LE(bytes.readUInt16LE(18) === 62 ? 183 : 62, 18);
-  const path = join(folder(), 'server');
-  writeFileSync(path, bytes, { mode: 0o755 });
+  const path = otherMachines(folder(), 'server');
   assert.throws(() => findProgram([path], ''), { code: 'server-not-executable', message: /processor/ });
 });
 
@@ -143,5 +188,14 @@ function script(bin: string, name: string, text: string, mode = 0o755): string {
   const path = join(bin, name);
   writeFileSync(path, text, 'latin1');
   chmodSync(path, mode);
+  return path;
+}
+
+/** A program of another processor. */
+function otherMachines(bin: string, name: string): string {
+  const bytes = Buffer.from(readFileSync(process.execPath).subarray(0, 4096));
+  bytes.writeUInt16LE(bytes.readUInt16LE(18) === 62 ? 183 : 62, 18);
+  const path = join(bin, name);
+  writeFileSync(path, bytes, { mode: 0o755 });
   return path;
 }

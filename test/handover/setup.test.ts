@@ -28,6 +28,34 @@ test('much output is read to its end', async () => {
   assert.equal(lines.at(-1), '20000');
 });
 
+test('a carriage return ends a line, as in a progress bar', async () => {
+  assert.deepEqual(await linesOf(String.raw`printf '10 %%\r20 %%\r\ndone\r\n'`), ['10 %', '20 %', 'done']);
+});
+
+test('a line that comes in pieces is one, also where a piece ends within a character', async () => {
+  const command = String.raw`printf 'a \303'; sleep 0.2; printf '\251'; sleep 0.2; printf ' b\n'`;
+  assert.deepEqual(await linesOf(command), ['a é b']);
+});
+
+test('a line of 64 KiB is told whole; of a longer one, the rest is dropped, and half a character with it', async () => {
+  const [whole, longer] = ['a'.repeat(65536), `${'b'.repeat(65535)}é`];
+  const env = { WHOLE: whole, LONGER: longer };
+  assert.deepEqual(await linesOf('echo $WHOLE; echo $LONGER; echo $WHOLE$LONGER; echo next', env), [
+    whole,
+    `${'b'.repeat(65535)}...`,
+    `${whole}...`,
+    'next',
+  ]);
+});
+
+test('a line without an end takes no memory', async () => {
+  const before = process.memoryUsage.rss();
+  const [line, ...more] = await soon(linesOf('head -c 600000000 /dev/zero'), 60_000);
+  assert.ok(line?.endsWith('...') === true && line.length === 65539);
+  assert.deepEqual(more, []);
+  assert.ok(process.memoryUsage.rss() - before < 300e6);
+});
+
 test('a command that fails is setup-failed, with its exit code', async () => {
   await assert.rejects(linesOf('exit 7'), { code: 'setup-failed', message: /exit 7: exit code 7/ });
   await assert.rejects(linesOf('no-such-command-anywhere'), { code: 'setup-failed', message: /127/ });
@@ -69,6 +97,27 @@ test('when the stop came before, nothing is started', async () => {
 test('what it leaves in the background does not hold up the start', async () => {
   const pids = join(scratch, 'background');
   await soon(linesOf(`sleep 300 & echo $! > ${pids}`));
+  process.kill(Number(readFileSync(pids, 'utf8')), 'SIGKILL');
+});
+
+test('what it leaves in the background is not listened to any more', async () => {
+  const pids = join(scratch, 'chatty');
+  const lines: string[] = [];
+  const { signal } = new AbortController();
+  const onLine = (line: string): void => void lines.push(line);
+  const chatter = 'while echo chat; do sleep 0.02; done';
+  const command = `(${chatter}) & echo $! > ${pids}; (${chatter}) >&2 & echo $! >> ${pids}`;
+  await soon(runSetup(command, { env: ourPath(), timeout: 0, signal, onLine }));
+  const told = lines.length;
+  assert.ok(told > 0);
+  // Nobody reads what they say: their next word is their last one.
+  await assertEnded(pids);
+  assert.equal(lines.length, told);
+});
+
+test('the beginning of a line is told, though the background keeps its end open', async () => {
+  const pids = join(scratch, 'beginning');
+  assert.deepEqual(await soon(linesOf(`sleep 300 & echo $! > ${pids}; printf unfinished`)), ['unfinished']);
   process.kill(Number(readFileSync(pids, 'utf8')), 'SIGKILL');
 });
 

@@ -87,3 +87,11 @@ test('an owner is numbers; without a group, the group of the same number', () =>
   assert.deepEqual(parseOwner('1000:0'), { uid: 1000, gid: 0 });
   for (const text of ['root', '1000:', ':1', '-1', '1.5']) assert.throws(() => parseOwner(text), text);
 });
+
+test('an owner’s numbers are those that chown knows', () => {
+  assert.deepEqual(parseOwner('4294967294'), { uid: 4294967294, gid: 4294967294 });
+  assert.deepEqual(parseOwner('0:4294967294'), { uid: 0, gid: 4294967294 });
+  // 2³² − 1 is "leave it as it is".
+  for (const text of ['4294967295', '0:4294967295', '4294967296:0', '9'.repeat(400), `0:${'9'.repeat(400)}`])
+    assert.throws(() => parseOwner(text), { code: 'setting-invalid' }, text);
+});
