@@ -1,6 +1,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it must come before anything that looks at a stream
 import './handover/untouched-streams.ts';
 import { setFlagsFromString } from 'node:v8';
+import { leaveHungThreads } from './handover/leave.ts';
 import { SignalWatch } from './handover/signals.ts';
 
 // Before anything else is loaded: a stop signal must find its handler.
@@ -10,4 +11,6 @@ const watch = new SignalWatch();
 setFlagsFromString('--semi-space-growth-factor=1');
 const startedAt = performance.now() - process.uptime() * 1000;
 const { run } = await import('./run.ts');
-process.exit(await run(process.argv.slice(2), process.env, startedAt, watch));
+const exitCode = await run(process.argv.slice(2), process.env, startedAt, watch);
+leaveHungThreads(exitCode);
+process.exit(exitCode);

@@ -3,6 +3,7 @@ import { explain, ModelCacheError, toModelCacheError } from './errors.ts';
 import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
 import { createLog } from './log.ts';
 import { writeAll } from './output.ts';
+import { hiding, secretValues } from './redact.ts';
 import { Reporter, type Report } from './report.ts';
 import type { Environment } from './settings/raw.ts';
 import { resolveLogSettings, resolveSettings, type Settings } from './settings/settings.ts';
@@ -26,6 +27,7 @@ export async function run(
   if (invocation.kind === 'done') return invocation.exitCode;
   const env: Environment = { ...processEnv };
   prepareForSdk(processEnv);
+  if (invocation.kind === 'behind') return doDiskWork(env, watch);
   const settings = settingsOrExplain(invocation, env);
   if (settings === undefined) return EXIT_USAGE;
   return runCommand(invocation, besideServer(invocation, settings), env, startedAt, watch);
@@ -59,15 +61,17 @@ async function runCommand(
 ): Promise<number> {
   const bugs = catchBugs();
   const { command, server } = invocation;
+  const hide = hiding(secretValues(env));
   const context: Context = {
     settings,
     env,
-    log: createLog(settings.log),
+    log: createLog(settings.log, undefined, hide),
     flags: invocation.flags,
-    reporter: new Reporter(reportName(command), VERSION, startedAt, new Date()),
+    reporter: new Reporter(reportName(command), VERSION, startedAt, new Date(), hide),
     startedAt,
     stop: AbortSignal.any([watch.signal, bugs]),
     caughtSignal: () => watch.caught(),
+    unreachable: new Set(),
     print: (text) => writeAll(1, text),
   };
   for (const problem of settings.problems) {
@@ -86,12 +90,22 @@ async function runCommand(
         return await (await import('./commands/verify.ts')).verify(context);
       case 'write-back':
         return await (await import('./commands/write-back.ts')).writeBack(context, server);
+      case 'lock':
+        return await (await import('./commands/lock.ts')).lock(context);
       case 'env':
         return (await import('./commands/env.ts')).env(context);
     }
   } catch (error) {
     return tellFailure(context, error, watch);
   }
+}
+
+/** For an `init` that asked for it: whatever it says and finds goes there. */
+async function doDiskWork(env: Environment, watch: SignalWatch): Promise<number> {
+  const stop = AbortSignal.any([watch.signal, catchBugs()]);
+  const { workBehind } = await import('./aside/behind.ts');
+  await workBehind({ env, stop, caughtSignal: () => watch.caught(), version: VERSION });
+  return 0;
 }
 
 /** Only commands that do something have a report of their own. */
@@ -114,7 +128,8 @@ function settingsOrExplain({ flags, server }: Run, env: Environment): Settings |
   try {
     return resolveSettings(flags, env, server.length > 0);
   } catch (error) {
-    createLog(resolveLogSettings(flags, env)).error('settings', explain(error));
+    const hide = hiding(secretValues(env));
+    createLog(resolveLogSettings(flags, env), undefined, hide).error('settings', explain(error));
     return undefined;
   }
 }

@@ -1,22 +1,28 @@
+import { DiskWorkAside } from '../aside/in-front.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { formatExports } from '../handover/environment.ts';
 import { findProgram, type Program } from '../handover/program.ts';
+import { inheritedBy } from '../handover/server-environment.ts';
 import { runSetup } from '../handover/setup.ts';
 import { exitCodeOf, type SignalWatch } from '../handover/signals.ts';
-import { bytesSelected } from '../model/plan.ts';
 import { findDir } from '../stages/choose-dir.ts';
 import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { describePlan } from '../stages/describe-plan.ts';
 import { completed, finish } from '../stages/finish.ts';
 import { localCache } from '../stages/local-cache.ts';
+import { asLocked } from '../stages/locked-start.ts';
 import type { Ready } from '../stages/make-ready.ts';
 import { readStore } from '../stages/read-store.ts';
 import { planFor } from '../stages/restore-cache.ts';
-import { doneHere, type DiskWork } from '../stages/disk-work.ts';
+import { doneHere, doneNowhere, type ReportKeeper } from '../stages/disk-work.ts';
+import { reachablePath, withinReach } from '../stages/reachable.ts';
+import { tellPlace } from '../stages/tell-place.ts';
 import { planReport } from '../stages/tell-restore.ts';
+import { startWithout } from '../stages/start-without.ts';
 import { startWithWriteBack } from '../stages/write-back.ts';
-import { redactedCommand } from '../redact.ts';
+import { Progress } from '../transfer/progress.ts';
+import { redactedCommand, redactedShell } from '../redact.ts';
 import { reportText } from '../report.ts';
 
 const EXIT_NOT_HANDED_OVER = 125;
@@ -27,13 +33,12 @@ const EXIT_NOT_FOUND = 127;
  * setup → restore → export → become the server. Whatever goes wrong on the way is told and left behind: only
  * `--strict`, a stop signal, or a server that cannot be started end it before.
  */
-export async function init(context: Context, server: readonly string[], watch: SignalWatch): Promise<number> {
-  if (context.settings.dryRun) return planOnly(context);
-  const setupTook = await runSetups(context);
+export async function init(asked: Context, server: readonly string[], watch: SignalWatch): Promise<number> {
+  if (asked.settings.dryRun) return planOnly(asked);
+  const setupTook = await runSetups(asked);
   // --timeout is for the restore; a setup has a timeout of its own.
-  const restoring = { ...context, startedAt: context.startedAt + setupTook };
-  const disk = doneHere(restoring);
-  const ready = await disk.makeReady(server);
+  const restoring = { ...asked, startedAt: asked.startedAt + setupTook };
+  const { context, disk, ready } = await makeReady(restoring, server);
   const signal = await context.caughtSignal();
   if (signal !== undefined) return end(context, disk, exitCodeOf(signal), 'interrupted');
   if (context.settings.strict && !ready.isWhole) {
@@ -49,14 +54,41 @@ export async function init(context: Context, server: readonly string[], watch: S
     : startServer(context, server, disk, ready, watch);
 }
 
+interface Prepared {
+  /** Without what is out of reach. */
+  readonly context: Context;
+  readonly disk: ReportKeeper;
+  readonly ready: Ready;
+}
+
+/** Never throws: a bug of ours, too, leaves a server with its variables. */
+async function makeReady(context: Context, server: readonly string[]): Promise<Prepared> {
+  let reached = context;
+  try {
+    const reach = await withinReach(context, server);
+    reached = reach.context;
+    tellPlace(reached);
+    const isOnlyLocal = reach.answering.length === 0 && reach.dead.length === 0;
+    const disk = isOnlyLocal ? doneHere(reached) : new DiskWorkAside(reached, reach.answering);
+    return { context: reached, disk, ready: await disk.makeReady(server) };
+  } catch (error) {
+    const worked = context.reporter.value.dir ?? undefined;
+    const ready = await startWithout(reached, error, server, worked);
+    return { context: reached, disk: doneNowhere(reached), ready };
+  }
+}
+
 /** Reads everything, decides, prints the plan that a run would carry out, and does nothing. */
-async function planOnly(context: Context): Promise<number> {
+async function planOnly(unlocked: Context): Promise<number> {
+  const context = asLocked(unlocked);
   const { settings, print, reporter, stop } = context;
   const { store, catalog } = await readStore(context, patienceOf(context));
   store.close();
-  const found = findDir(context, bytesSelected(catalog, settings.selection));
-  const { dir, freeBytes } = found ?? { dir: settings.dirs[0] ?? '/tmp/models', freeBytes: 0 };
-  const plan = await planFor(context, { ...localCache(context, dir), freeBytes }, catalog, stop);
+  const { chosen } = await findDir(context, async ({ dir, freeBytes }) => {
+    const cache = { ...localCache(context, dir), freeBytes };
+    return { ...cache, plan: await planFor(context, cache, catalog, stop, new Progress()) };
+  });
+  const { plan } = chosen;
   print(settings.json ? `${JSON.stringify(plan, undefined, 2)}\n` : describePlan(plan));
   reporter.add({ restore: planReport(plan, 'planned') });
   return finish(context, 0, 'ok');
@@ -66,7 +98,7 @@ async function planOnly(context: Context): Promise<number> {
 async function runSetups({ settings, env, log, reporter, stop }: Context): Promise<number> {
   const start = performance.now();
   for (const command of settings.setup) {
-    log.info('setup.started', `Running setup: ${command}`);
+    log.info('setup.started', `Running setup: ${redactedShell(command)}`);
     try {
       await reporter.phase('setup', () =>
         runSetup(command, {
@@ -76,10 +108,10 @@ async function runSetups({ settings, env, log, reporter, stop }: Context): Promi
           onLine: (line) => log.info('setup.output', `setup: ${line}`),
         }),
       );
-      log.info('setup.completed', `Setup completed: ${command}`);
+      log.info('setup.completed', `Setup completed: ${redactedShell(command)}`);
     } catch (error) {
       if (stop.aborted) break;
-      log.warn('setup.failed', `Setup failed: ${explain(error)}`);
+      log.warn('setup.failed', `Setup failed: ${redactedShell(explain(error))}`);
       reporter.problem(error);
     }
   }
@@ -87,7 +119,7 @@ async function runSetups({ settings, env, log, reporter, stop }: Context): Promi
 }
 
 /** For an init container, or `eval`: done is done, even when the store is dead. */
-function printExports(context: Context, disk: DiskWork, { exports, code }: Ready): Promise<number> {
+function printExports(context: Context, disk: ReportKeeper, { exports, code }: Ready): Promise<number> {
   if (!context.settings.json) context.print(formatExports(exports, 'sh'));
   return end(context, disk, 0, code);
 }
@@ -95,13 +127,13 @@ function printExports(context: Context, disk: DiskWork, { exports, code }: Ready
 async function startServer(
   context: Context,
   server: readonly string[],
-  disk: DiskWork,
+  disk: ReportKeeper,
   ready: Ready,
   watch: SignalWatch,
 ): Promise<number> {
   const { log, reporter } = context;
-  const env = { ...context.env, ...ready.exports.variables };
-  const program = programOrError(server, env['PATH']);
+  const env = { ...inheritedBy(context.settings, context.env), ...ready.exports.variables };
+  const program = programOrError(server, reachablePath(context));
   if (program instanceof ModelCacheError) {
     log.error('server.failed', explain(program));
     const exitCode = program.code === 'server-not-found' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
@@ -114,7 +146,7 @@ async function startServer(
 }
 
 /** The report of a start that no server follows. */
-async function end(context: Context, disk: DiskWork, exitCode: number, code: string): Promise<number> {
+async function end(context: Context, disk: ReportKeeper, exitCode: number, code: string): Promise<number> {
   const report = completed(context, exitCode, code);
   await disk.keepReport(report);
   if (context.settings.json) context.print(reportText(report));

@@ -8,6 +8,7 @@ import { finish } from '../stages/finish.ts';
 import { findLocalCache, scanLocal } from '../stages/local-cache.ts';
 import { readStore } from '../stages/read-store.ts';
 import { bytes, files } from '../stages/words.ts';
+import { shownPath } from '../model/paths.ts';
 import { displayName } from '../model/tree.ts';
 
 /** What is here, what is in the bucket, what differs. Compares names and sizes; `verify` hashes. */
@@ -45,7 +46,7 @@ function describe(
   const lines = trees.flatMap((tree) => [displayName(tree.tree), ...describeTree(tree)]);
   const foreign = inventory.foreign.map(
     (entry) =>
-      `${entry.path}: ${files(entry.files)}, ${bytes(entry.bytes)}, are no model cache and stay here (--also mirrors a folder)`,
+      `${shownPath(entry.path)}: ${files(entry.files)}, ${bytes(entry.bytes)}, are no model cache and stay here (--also mirrors a folder)`,
   );
   const nothing = trees.length === 0 ? ['no models on either side'] : [];
   return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})`, ...nothing, ...lines, ...foreign].join('\n')}\n`;

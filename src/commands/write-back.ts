@@ -13,6 +13,7 @@ import {
   prepareUpload,
   type Uploaded,
 } from '../stages/run-upload.ts';
+import { hiding, secretValues } from '../redact.ts';
 import { parseServerProcess } from '../handover/server-process.ts';
 import { EXIT_DONE, EXIT_LATER, EXIT_LEFT_SOME, EXIT_NEVER } from '../write-back/pass-end.ts';
 import { serverStderr } from '../write-back/server-stderr.ts';
@@ -25,7 +26,11 @@ export async function writeBack(context: Context, [server = '']: readonly string
   yieldToEverybody();
   stopWithParent();
   const { settings } = context;
-  const besideServer = createLog(settings.log, serverStderr(parseServerProcess(server)));
+  const besideServer = createLog(
+    settings.log,
+    serverStderr(parseServerProcess(server)),
+    hiding(secretValues(context.env)),
+  );
   const log = bothLogs(context.log, forServer(besideServer));
   try {
     return await pass({ ...context, log });

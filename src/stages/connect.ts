@@ -1,7 +1,8 @@
 import { ModelCacheError } from '../errors.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
-import type { Patience } from '../transfer/watchdog.ts';
+import { Progress } from '../transfer/progress.ts';
+import { withPatience, type Patience } from '../transfer/watchdog.ts';
 import type { Context } from './context.ts';
 
 const SPEED_WINDOW_MS = 30_000;
@@ -9,9 +10,14 @@ const SPEED_WINDOW_MS = 30_000;
 const GRACE_MS = 500;
 
 /** Opens the store of the settings. Throws `store-not-configured`, or why it cannot be used. */
-export async function connect({ settings, reporter }: Context): Promise<Store> {
-  if (settings.store === undefined) throw settings.storeProblem ?? noStore(settings.storeIsOff);
-  const store = await openStore(settings.store);
+export async function connect(context: Context): Promise<Store> {
+  const { settings, reporter, stop } = context;
+  if (settings.storeProblem !== undefined) throw settings.storeProblem;
+  if (settings.store === undefined) throw noStore(settings.storeIsOff);
+  const wanted = settings.store;
+  // Whoever gives credentials may hang, and is given up after --stall by itself, by name.
+  const patience = { ...patienceOf(context), stall: 0 };
+  const store = await withPatience(patience, new Progress(), stop, () => openStore(wanted));
   reporter.add({ store: store.url });
   return store;
 }

@@ -1,9 +1,14 @@
 import type { StopSignal } from '../handover/signals.ts';
 import { explain, type ModelCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Lock } from '../model/lock-file.ts';
 import type { Reporter } from '../report.ts';
 import type { Environment, Flags } from '../settings/raw.ts';
 import type { Settings } from '../settings/settings.ts';
+
+export interface Unreachable {
+  has(path: string): boolean;
+}
 
 /** What every stage may use. Nothing here is global: main makes one per run. */
 export interface Context {
@@ -19,6 +24,10 @@ export interface Context {
   /** Aborts when a stop signal came, or when our own code failed where nobody was looking. */
   readonly stop: AbortSignal;
   readonly caughtSignal: () => Promise<StopSignal | undefined>;
+  /** What a locked start restores, or why its lock file cannot be used. */
+  readonly lock?: Lock | ModelCacheError;
+  /** Paths on network volumes that do not answer: they are not to be touched. */
+  readonly unreachable: Unreachable;
   /** Data for stdout, written at once. */
   readonly print: (text: string) => void;
 }

@@ -1,7 +1,6 @@
 import { layout } from '../cache/layout.ts';
-import { ownerFor } from '../cache/owner.ts';
+import { writeOwnFile } from '../cache/own-files.ts';
 import { explain } from '../errors.ts';
-import { replaceFile } from '../files.ts';
 import { reportText, writeReport, type Report } from '../report.ts';
 import type { Context } from './context.ts';
 
@@ -32,9 +31,7 @@ export function keepReport({ settings, log }: Context, report: Report): void {
   }
   if (report.command === 'init' && !settings.dryRun && report.dir !== null) {
     try {
-      replaceFile(layout.report(report.dir), reportText(report), {
-        owner: ownerFor(report.dir, settings.owner),
-      });
+      writeOwnFile(report.dir, layout.report(report.dir), reportText(report), settings.owner);
     } catch (error) {
       log.debug('report', `the report was not written to ${report.dir}: ${explain(error)}`);
     }

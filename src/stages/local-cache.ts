@@ -36,20 +36,24 @@ export function requireLocalCache(context: Context, purpose: 'upload' | 'verify'
   );
 }
 
-export function localCache({ settings, env }: Context, dir: string): LocalCache {
-  const { hubs, torchHomes } = cachesBefore(dir, env, settings.reuse);
+export function localCache({ settings, env, unreachable }: Context, dir: string): LocalCache {
+  const { hubs, torchHomes } = cachesBefore(dir, env, settings.reuse, unreachable);
   const state = State.load(dir);
-  return { dir, state, reuse: [...new Set([...hubs, ...torchHomes, ...state.reused])] };
+  const remembered = state.reused.filter((cache) => !unreachable.has(cache));
+  return { dir, state, reuse: [...new Set([...hubs, ...torchHomes, ...remembered])] };
 }
 
-export function scanLocal({ settings }: Context, { dir, state, reuse }: LocalCache): Promise<Inventory> {
-  return scanCache(dir, { also: settings.also.map(({ tree }) => tree), state, reuse });
+export function scanLocal(
+  { settings, unreachable }: Context,
+  { dir, state, reuse }: LocalCache,
+): Promise<Inventory> {
+  return scanCache(dir, { also: settings.also.map(({ tree }) => tree), state, reuse, unreachable });
 }
 
 /** Keeps what was proved for the next run. A dir that cannot be written to is hashed again, nothing else. */
-export function remember({ log }: Context, { dir, state }: LocalCache): void {
+export function remember({ log, settings }: Context, { dir, state }: LocalCache): void {
   try {
-    state.save(dir);
+    state.save(dir, settings.owner);
   } catch (error) {
     log.debug('report', `what was proved is not remembered: ${explain(error)}`);
   }

@@ -1,19 +1,20 @@
 import { layout } from '../cache/layout.ts';
-import { ownerFor } from '../cache/owner.ts';
+import { writeOwnFile } from '../cache/own-files.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
-import { replaceFile } from '../files.ts';
 import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
-import { bytesSelected } from '../model/plan.ts';
+import type { DirCandidate } from '../model/budget.ts';
+import type { Store } from '../store/store.ts';
 import { Progress } from '../transfer/progress.ts';
 import { withPatience } from '../transfer/watchdog.ts';
-import { findDir } from './choose-dir.ts';
+import { findDir, refuseWithoutSpace, type FoundDir } from './choose-dir.ts';
 import { patienceOf } from './connect.ts';
 import type { Context } from './context.ts';
 import { localCache, remember } from './local-cache.ts';
+import { findRoom } from './find-room.ts';
+import { asLocked } from './locked-start.ts';
 import { readStore, type ReadStore } from './read-store.ts';
-import { planFor, prepareDir, restore, type PreparedDir } from './restore-cache.ts';
+import { leaveRoom, prepareDir, restore, type PlannedDir, type PreparedDir } from './restore-cache.ts';
 import { tellEmpty, tellFailed, tellRestored, tellUnmatched, type Restored } from './tell-restore.ts';
-import { bytes } from './words.ts';
 import { fingerprintInBucket } from './write-back.ts';
 
 /** All that is known when a server can be started. A plain value. */
@@ -24,7 +25,8 @@ export interface Ready extends Restored {
 }
 
 /** Everything of a start that touches the dir and the store. Never throws: what cannot be restored, the server downloads. */
-export async function makeReady(context: Context, server: readonly string[]): Promise<Ready> {
+export async function makeReady(unlocked: Context, server: readonly string[]): Promise<Ready> {
+  const context = asLocked(unlocked);
   const restored = await restoreOrExplain(context, server);
   return {
     ...restored,
@@ -35,7 +37,6 @@ export async function makeReady(context: Context, server: readonly string[]): Pr
 
 async function restoreOrExplain(context: Context, server: readonly string[]): Promise<Restored> {
   const { settings, reporter, stop } = context;
-  let dir = settings.dirs[0] ?? '/tmp/models';
   let read: ReadStore | ModelCacheError | undefined;
   let prepared: PreparedDir | undefined;
   try {
@@ -43,20 +44,26 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
       readStore(context, patienceOf(context)).catch((error: unknown) => toModelCacheError(error)),
     );
     stop.throwIfAborted();
-    const found = findDir(context, isRead(read) ? bytesSelected(read.catalog, settings.selection) : 0);
-    if (found === undefined) throw new ModelCacheError('dir-unusable', 'there is no dir to restore to');
-    dir = found.dir;
-    prepared = await prepareDir(context, found);
-    if (!isRead(read)) throw read;
-    const isEmpty = read.catalog.source === 'nothing';
+    const prepare = async (candidate: DirCandidate): Promise<PreparedDir> =>
+      (prepared = await prepareDir(context, candidate));
+    if (!isRead(read)) {
+      await findDir(context, async (candidate) => ({ ...(await prepare(candidate)), plan: undefined }));
+      throw read;
+    }
+    const { store, refused } = read;
+    const { found, catalog, absent } = await findRoom(context, store, read.catalog, prepare);
+    prepared = found.chosen;
+    const isEmpty = catalog.source === 'nothing';
+    if (isEmpty) await leaveRoom(context, prepared);
     const restored = isEmpty
-      ? tellEmpty(context, read.store, dir, server)
-      : await restoreInto(context, read, prepared, server);
+      ? tellEmpty(context, store, prepared.dir, server)
+      : await restoreInto(context, store, found, refused + absent, server);
     return server.length === 0
       ? restored
-      : { ...restored, inBucket: await fingerprintInBucket(context, prepared, read.catalog) };
+      : { ...restored, inBucket: await fingerprintInBucket(context, prepared, catalog) };
   } catch (error) {
-    return tellFailed(context, dir, error, server);
+    if (prepared !== undefined) await leaveRoom(context, prepared);
+    return tellFailed(context, reporter.value.dir ?? settings.dirs[0] ?? '/tmp/models', error, server);
   } finally {
     if (isRead(read)) read.store.close();
     if (prepared !== undefined) remember(context, prepared);
@@ -65,41 +72,35 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
 
 async function restoreInto(
   context: Context,
-  read: ReadStore,
-  prepared: PreparedDir,
+  store: Store,
+  { chosen, tried }: FoundDir<PlannedDir>,
+  /** Manifests and files that the bucket has promised. */
+  lacking: number,
   server: readonly string[],
 ): Promise<Restored> {
   const start = performance.now();
   const progress = new Progress();
-  const outcome = await withPatience(patienceOf(context), progress, context.stop, async (signal) => {
-    const plan = await planFor(context, prepared, read.catalog, signal);
-    tellUnmatched(context, read.store, plan);
-    refuseWithoutSpace(plan.bytesShort, prepared.dir);
-    return restore(context, read, prepared, plan, signal, progress);
-  });
-  return tellRestored(context, read.store, outcome, performance.now() - start, server);
+  tellUnmatched(context, store, chosen.plan);
+  refuseWithoutSpace(tried);
+  const outcome = await withPatience(patienceOf(context), progress, context.stop, (signal) =>
+    restore(context, store, chosen, signal, progress),
+  );
+  return tellRestored(context, store, { ...outcome, lacking }, performance.now() - start, server);
 }
 
 /** Whatever the restore came to, the variables are set; the file beside the cache is for shells that lack them. */
-function exportVariables({ settings, env, log }: Context, dir: string): Exports {
+function exportVariables({ settings, env, log, unreachable }: Context, dir: string): Exports {
   const { transformersCache, also } = settings;
-  const exports = exportsFor({ dir, transformersCache, also }, env);
+  const exports = exportsFor({ dir, transformersCache, also, unreachable }, env);
   for (const { name, was } of exports.overridden) {
     log.warn('environment', `${name} was ${was}; the server gets ${exports.variables[name]}`);
   }
   try {
-    replaceFile(layout.env(dir), formatExports(exports, 'sh'), { owner: ownerFor(dir, settings.owner) });
+    writeOwnFile(dir, layout.env(dir), formatExports(exports, 'sh'), settings.owner);
   } catch (error) {
     log.debug('environment', `${layout.env(dir)} was not written: ${explain(error)}`);
   }
   return exports;
-}
-
-function refuseWithoutSpace(bytesShort: number, dir: string): void {
-  if (bytesShort === 0) return;
-  throw new ModelCacheError('disk-full', `${dir} lacks ${bytes(bytesShort)}; nothing was restored`, {
-    hint: 'name a larger disk with --dir, or fewer models with --model',
-  });
 }
 
 function isRead(read: ReadStore | ModelCacheError | undefined): read is ReadStore {

@@ -2,6 +2,7 @@ import { MANIFESTS_PREFIX, type Listing } from '../model/bucket.ts';
 import type { TreeView } from '../model/merge.ts';
 import { readManifests, refuseUnknownFormat } from '../store/read-manifests.ts';
 import type { Store } from '../store/store.ts';
+import { wholeListing } from '../store/whole-listing.ts';
 import { tellRefused, type Context } from './context.ts';
 
 /** Everything that an upload must know of a bucket. */
@@ -18,12 +19,9 @@ export async function readBucket(
   store: Store,
   signal: AbortSignal,
 ): Promise<BucketContents> {
-  const [objects] = await Promise.all([
-    Array.fromAsync(store.list('', signal)),
-    refuseUnknownFormat(store, signal),
-  ]);
-  const keys = objects.map(({ key }) => key).filter((key) => key.startsWith(MANIFESTS_PREFIX));
-  const { views, refused } = await readManifests(store, keys, signal);
+  const [objects] = await Promise.all([wholeListing(store, '', signal), refuseUnknownFormat(store, signal)]);
+  const manifests = objects.filter(({ key }) => key.startsWith(MANIFESTS_PREFIX));
+  const { views, refused } = await readManifests(store, manifests, signal);
   tellRefused(context, refused);
   return {
     listing: new Map(objects.map(({ key, size }) => [key, size])),

@@ -1,40 +1,46 @@
+import { ModelCacheError } from '../errors.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { countOf } from '../model/count.ts';
+import { mayNotList } from '../store/may-not-list.ts';
 import { readCatalog } from '../store/read-catalog.ts';
+import { readLocked } from '../store/read-locked.ts';
 import type { Store } from '../store/store.ts';
-import { Progress } from '../transfer/progress.ts';
-import { withPatience, type Patience } from '../transfer/watchdog.ts';
+import type { Patience } from '../transfer/watchdog.ts';
 import { connect } from './connect.ts';
 import { tellRefused, type Context } from './context.ts';
+import { readPatiently } from './read-patiently.ts';
 import { bytes, storeReady } from './words.ts';
 
 export interface ReadStore {
   readonly store: Store;
   readonly catalog: Catalog;
+  /** Manifests that could not be used: what they say is not in the catalog. */
+  readonly refused: number;
 }
 
-/** Connects and reads what the store holds. */
+/** Connects and reads what the store holds; of a locked start, what is locked of it. */
 export async function readStore(context: Context, patience: Patience): Promise<ReadStore> {
-  const { settings, log, stop } = context;
+  const { settings, lock, log, stop } = context;
+  if (lock instanceof ModelCacheError) throw lock;
   const store = await connect(context);
-  const progress = new Progress();
-  const { catalog, refused } = await withPatience(patience, progress, stop, (signal) =>
-    progress.whileWaiting(() =>
-      readCatalog(store, {
-        also: settings.also.map(({ tree }) => tree),
-        acceptUnverified: settings.acceptUnverified,
-        signal,
-      }),
-    ),
+  const { catalog, refused } = await readPatiently(store, patience, stop, (store, signal) =>
+    lock === undefined
+      ? readCatalog(store, {
+          also: settings.also.map(({ tree }) => tree),
+          acceptUnverified: settings.acceptUnverified,
+          signal,
+        })
+      : readLocked(store, lock.manifests, signal),
   );
   tellRefused(context, refused);
   log.info('store.ready', `${storeReady(store)}, ${contentsOf(catalog)}`);
-  return { store, catalog };
+  return { store: lock === undefined ? store : mayNotList(store), catalog, refused: refused.length };
 }
 
-function contentsOf({ trees }: Catalog): string {
+function contentsOf({ trees, source }: Catalog): string {
+  if (source === 'lock' && trees.length === 0) return 'nothing of what is locked';
+  if (trees.length === 0) return 'empty';
   const total = countOf(trees.flatMap((tree) => tree.files)).bytes;
-  return trees.length === 0
-    ? 'empty'
-    : `${trees.length === 1 ? '1 model' : `${trees.length} models`}, ${bytes(total)}`;
+  const model = source === 'lock' ? 'locked model' : 'model';
+  return `${trees.length === 1 ? `1 ${model}` : `${trees.length} ${model}s`}, ${bytes(total)}`;
 }

@@ -1,28 +1,41 @@
-import { clearLeftovers } from '../cache/staging.ts';
-import { ownerFor } from '../cache/owner.ts';
+import { clearLeftovers } from '../cache/leftovers.ts';
+import { layout } from '../cache/layout.ts';
+import { probeNameFolding } from '../cache/name-folding.ts';
+import { isGivenTo, ownerFor } from '../cache/owner.ts';
 import { proveFiles } from '../cache/prove.ts';
 import { Publisher } from '../cache/publish.ts';
 import { linkLegacyRepos, linkReused } from '../cache/reuse.ts';
 import type { State } from '../cache/state.ts';
-import { explain } from '../errors.ts';
+import { explain, toModelCacheError } from '../errors.ts';
 import { cachesBefore } from '../handover/environment.ts';
 import type { DirCandidate } from '../model/budget.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { FileFailure } from '../model/file-failure.ts';
+import type { NameFolding } from '../model/name-folding.ts';
 import { filesToProve, planRestore, type RestorePlan } from '../model/plan.ts';
+import { withoutTwins } from '../model/twins.ts';
+import type { Store } from '../store/store.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { executeRestore } from '../transfer/restore.ts';
 import type { Context } from './context.ts';
 import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
 import { withProgressLines } from './progress-lines.ts';
-import type { ReadStore } from './read-store.ts';
 import { bytes, files, seconds, speed, syncName } from './words.ts';
+
+/** Files that could not be had, told one by one: a bucket may promise any number. */
+const MOST_TOLD = 20;
 
 /** A cache dir that can be worked in, and what other caches gave it. */
 export interface PreparedDir extends LocalCache {
   readonly freeBytes: number;
   readonly publisher: Publisher;
+  readonly folding: NameFolding;
+}
+
+/** One with what is to be done in it. */
+export interface PlannedDir extends PreparedDir {
+  readonly plan: RestorePlan;
 }
 
 /** What a restore came to. */
@@ -31,17 +44,46 @@ export interface Outcome {
   readonly failures: readonly FileFailure[];
 }
 
-/** Makes a dir ready: leftovers of killed runs go, other caches are linked. Nothing is fetched. */
+/** Makes a dir ready: other caches are linked. Nothing is fetched. */
 export async function prepareDir(context: Context, { dir, freeBytes }: DirCandidate): Promise<PreparedDir> {
-  const { settings, env, log } = context;
-  const publisher = new Publisher(dir, ownerFor(dir, settings.owner));
-  await clearLeftovers(dir, Date.now());
-  linkLegacyRepos(dir, publisher);
+  const { settings, env, log, stop, unreachable } = context;
+  const owner = ownerFor(dir, settings.owner);
+  if (owner !== undefined && !isGivenTo(owner, layout.partial(dir))) {
+    const level = settings.owner === undefined ? 'info' : 'warn';
+    log[level](
+      'dir.chosen',
+      `what is restored stays ours: it cannot be given to ${owner.uid}:${owner.gid} (CAP_CHOWN)`,
+    );
+  }
+  const publisher = new Publisher(dir, owner);
+  await linkLegacyRepos(dir, publisher, stop);
   const cache = localCache(context, dir);
-  const linked = linkReused(dir, cachesBefore(dir, env, settings.reuse), publisher);
+  const caches = cachesBefore(dir, env, settings.reuse, unreachable);
+  const linked = await linkReused(dir, caches, publisher, stop);
   cache.state.rememberReused(linked);
   for (const path of linked) log.info('cache.reused', `models in ${path} are linked into ${dir}`);
-  return { ...cache, freeBytes, publisher };
+  return { ...cache, freeBytes, publisher, folding: probeNameFolding(layout.partial(dir)) };
+}
+
+/** What can be there under its own name: of names that the dir takes for one, only the first is restored. */
+export async function planIn(
+  context: Context,
+  prepared: PreparedDir,
+  catalog: Catalog,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<PlannedDir> {
+  const distinct = withoutTwins(catalog, prepared.folding);
+  return { ...prepared, plan: await planFor(context, prepared, distinct, signal, progress) };
+}
+
+/**
+ * Where nothing is restored, what killed runs have left goes: the server needs the room. After a stop signal there is
+ * no server, and the next run goes on with it.
+ */
+export async function leaveRoom({ stop }: Context, { dir }: LocalCache): Promise<void> {
+  const isInterrupted = stop.aborted && toModelCacheError(stop.reason).code === 'interrupted';
+  if (!isInterrupted) await clearLeftovers(dir, Date.now(), { wanted: [], present: [], isRoomNeeded: true });
 }
 
 /** Looks at the disk, proves what the catalog knows of it, and decides. */
@@ -50,24 +92,27 @@ export async function planFor(
   cache: LocalCache & { readonly freeBytes: number },
   catalog: Catalog,
   signal: AbortSignal,
+  progress: Progress,
 ): Promise<RestorePlan> {
   const { settings, reporter } = context;
   const found = await reporter.phase('inventory', () => scanLocal(context, cache));
-  const inventory = await reporter.phase('proof', () => proveFor(catalog, found, cache.state, signal));
+  const inventory = await reporter.phase('proof', () =>
+    proveFor(catalog, found, cache.state, signal, progress),
+  );
   return planRestore(catalog, inventory, settings.selection, cache);
 }
 
 /** Carries the plan out. Throws when the store fails or time is up; what was published by then stays. */
 export async function restore(
   context: Context,
-  { store }: ReadStore,
-  prepared: PreparedDir,
-  plan: RestorePlan,
+  store: Store,
+  { plan, publisher, state }: PlannedDir,
   signal: AbortSignal,
   progress: Progress,
 ): Promise<Outcome> {
   const { log, reporter } = context;
   const failures: FileFailure[] = [];
+  let bytesResumed = 0;
   const start = performance.now();
   log.info(
     'restore.started',
@@ -77,17 +122,24 @@ export async function restore(
     withProgressLines(log, 'restore.progress', syncName(store.kind), progress, () =>
       executeRestore(plan, {
         store,
-        publisher: prepared.publisher,
-        state: prepared.state,
+        publisher,
+        state,
         progress,
         signal,
         onFailure: (failure) => {
           failures.push(failure);
-          log.warn('restore.item', `left out: ${explain(failure.error)}`);
+          const level = failures.length <= MOST_TOLD ? 'warn' : 'debug';
+          log[level]('restore.item', `left out: ${explain(failure.error)}`);
+        },
+        onResumed: ({ key, size }, here) => {
+          bytesResumed += here;
+          log.debug('restore.resumed', `resumed ${key}: ${bytes(here)} of ${bytes(size)} were here already`);
         },
       }),
     ),
   );
+  if (bytesResumed > 0)
+    log.info('restore.resumed', `resumed ${bytes(bytesResumed)} that an earlier start had fetched`);
   const elapsed = performance.now() - start;
   log.debug(
     'restore.completed',
@@ -101,7 +153,11 @@ async function proveFor(
   inventory: Inventory,
   state: State,
   signal: AbortSignal,
+  progress: Progress,
 ): Promise<Inventory> {
-  const proof = await proveFiles(inventory, filesToProve(catalog, inventory), state, signal);
+  const onBlock = (): void => progress.diskSign();
+  const proof = await progress.whileReadingDisk(() =>
+    proveFiles(inventory, filesToProve(catalog, inventory), state, signal, onBlock),
+  );
   return proof.inventory;
 }

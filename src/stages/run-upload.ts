@@ -3,6 +3,7 @@ import { countOf } from '../model/count.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { LocalContent } from '../model/inventory.ts';
 import { itemFailure } from '../report.ts';
+import { withSigns } from '../store/signs-of-life.ts';
 import type { Store } from '../store/store.ts';
 import { Progress } from '../transfer/progress.ts';
 import type { SentFile } from '../transfer/upload.ts';
@@ -52,7 +53,13 @@ export async function prepareUpload<T>(
   try {
     return await withPatience(patience, progress, context.stop, async (signal) => {
       const bucket = await reporter.phase('listing', () =>
-        progress.whileWaiting(() => readBucket(context, store, signal)),
+        progress.whileWaiting(() =>
+          readBucket(
+            context,
+            withSigns(store, () => progress.sign()),
+            signal,
+          ),
+        ),
       );
       log.info('store.ready', storeReady(store));
       const planned = await reporter.phase('inventory', () => planUploadOf(context, cache, bucket, signal));

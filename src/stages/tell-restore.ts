@@ -17,7 +17,7 @@ export interface Restored {
 }
 
 const WHY_LEFT_OUT =
-  'no checksum vouches for them (--accept-unverified takes those), or their paths are not safe';
+  'no checksum vouches for them (--accept-unverified takes those), the bucket lacks them, or their paths are not safe';
 
 type RestoreReport = NonNullable<Report['restore']>;
 
@@ -25,7 +25,7 @@ type RestoreReport = NonNullable<Report['restore']>;
 export function tellRestored(
   context: Context,
   store: Store,
-  { plan, failures }: Outcome,
+  { plan, failures, lacking }: Outcome & { readonly lacking: number },
   elapsed: number,
   server: readonly string[],
 ): Restored {
@@ -33,7 +33,10 @@ export function tellRestored(
   const leftOut = plan.items.filter(
     ({ reason }) => reason === 'unverified' || reason === 'unsafe-path',
   ).length;
-  const isWhole = failures.length === 0 && plan.unmatched.length === 0 && leftOut === 0;
+  const withheld = plan.withheld.length;
+  const isWhole = [failures.length, plan.unmatched.length, leftOut, withheld, lacking].every(
+    (count) => count === 0,
+  );
   if (leftOut > 0) log.warn('restore.item', `${files(leftOut)} left out: ${WHY_LEFT_OUT}`);
   reporter.add({
     restore: {
@@ -54,13 +57,19 @@ export function tellRestored(
       : `${files(fetch.files)}, ${bytes(fetch.bytes)} in ${seconds(elapsed)} (${speed(fetch.bytes, elapsed)})`;
   log.info(
     'restore.completed',
-    `${syncName(store.kind)} completed - models cached in ${plan.dir}: ${moved}, ${files(present.files)} here already`,
+    `${syncName(store.kind)} ${howFar(withheld, lacking)} - models cached in ${plan.dir}: ${moved}, ${files(present.files)} here already`,
   );
   return {
     dir: plan.dir,
     isWhole,
-    code: isWhole ? 'ok' : leftOut > 0 ? 'restore-incomplete' : 'model-not-found',
+    code: isWhole ? 'ok' : leftOut + withheld + lacking > 0 ? 'restore-incomplete' : 'model-not-found',
   };
+}
+
+/** The warnings before have said what is lacking. */
+function howFar(withheld: number, lacking: number): string {
+  if (withheld > 0) return `incomplete, without ${withheld} of what is locked`;
+  return lacking > 0 ? 'incomplete, without what the bucket lacks' : 'completed';
 }
 
 /** A `--model` that nothing in the bucket answers to: most likely a slip of the pen, or not uploaded yet. */

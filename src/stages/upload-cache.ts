@@ -1,23 +1,12 @@
-import { algorithmsFor, proveFiles } from '../cache/prove.ts';
+import { proveFiles } from '../cache/prove.ts';
 import type { State } from '../cache/state.ts';
 import { isCounted } from '../countdown.ts';
 import { explain, ModelCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import {
-  doomedKey,
-  FORMAT_BYTES,
-  FORMAT_KEY,
-  isHeld,
-  manifestKey,
-  objectKey,
-  type Listing,
-} from '../model/bucket.ts';
-import type { Digests } from '../model/digest.ts';
-import type { Inventory, LocalContent } from '../model/inventory.ts';
-import { serializeManifest, type ManifestFile } from '../model/manifest.ts';
+import { doomedKey, FORMAT_BYTES, FORMAT_KEY, type Listing } from '../model/bucket.ts';
+import type { Inventory } from '../model/inventory.ts';
 import {
   filesToProveForUpload,
-  nextManifest,
   planUpload,
   type CorruptFile,
   type UploadPlan,
@@ -31,6 +20,7 @@ import type { FileFailure } from '../model/file-failure.ts';
 import { scanLocal, type LocalCache } from './local-cache.ts';
 import type { BucketContents } from './read-bucket.ts';
 import { setAsideMoving, setAsideUnfinished } from './unfinished.ts';
+import { writeManifests } from './write-manifests.ts';
 
 /** What an upload will do, and what it works on. */
 export interface PlannedUpload {
@@ -118,7 +108,7 @@ export async function executeUpload(
     })),
     ...plan.present.map(({ tree, file }) => ({ tree, file, digests: file.digests ?? {} })),
   ];
-  const manifests = await writeManifests({ known, inventory, views, seen }, state, store, signal);
+  const manifests = await writeManifests({ known, inventory, views, seen }, { state, onFailure, ...tools });
   return { sent, manifests };
 }
 
@@ -133,43 +123,6 @@ async function takeBackAbandoned(store: Store, before: number, log: Log, signal:
   }
 }
 
-interface KnownContents {
-  /** What was proved here, each with its digests. */
-  readonly known: readonly (LocalContent & { readonly digests: Digests })[];
-  readonly inventory: Inventory;
-  readonly views: BucketContents['views'];
-  /** The bucket as it is now. */
-  readonly seen: Listing;
-}
-
-/** A manifest for each tree that has news, and what disk and bucket agree on from now on. Returns their keys. */
-async function writeManifests(
-  { known, inventory, views, seen }: KnownContents,
-  state: State,
-  store: Store,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const manifests: string[] = [];
-  const byTree = Map.groupBy(known, (content) => content.tree.tree);
-  for (const tree of inventory.trees) {
-    const view = views.find((candidate) => candidate.tree === tree.tree);
-    const files = (byTree.get(tree.tree) ?? []).flatMap((content) => manifestFile(content, seen));
-    const manifest = nextManifest(view, { tree, files }, state.agreedRefs(tree.tree), seen);
-    if (manifest !== undefined) {
-      const { name, bytes } = serializeManifest(manifest);
-      const key = manifestKey(tree.tree, name);
-      await store.put(key, bytes, signal);
-      manifests.push(key);
-    }
-    const refs = manifest?.refs ?? Array.from(view?.refs ?? [], ([path, content]) => ({ path, content }));
-    // Where the two still differ, they agree on nothing new: the one has yet to move, or the other has moved on.
-    for (const { path, content } of refs) {
-      if (tree.refs.get(path) === content) state.agreeOnRef(tree.tree, path, content);
-    }
-  }
-  return manifests;
-}
-
 /** The bucket after sending: what was seen there, and is not doomed any more, having been sent anew. */
 function withSent(listing: Listing, sent: readonly SentFile[]): Listing {
   const seen = new Map(listing);
@@ -178,24 +131,6 @@ function withSent(listing: Listing, sent: readonly SentFile[]): Listing {
     seen.delete(doomedKey(item.key));
   }
   return seen;
-}
-
-/** Only what is fully known, and is in the bucket with its size, may be named by a manifest. */
-function manifestFile(
-  { tree, file, digests: { sha256, gitSha1 } }: LocalContent & { readonly digests: Digests },
-  seen: Listing,
-): readonly ManifestFile[] {
-  if (sha256 === undefined) return [];
-  const needsGitSha1 = algorithmsFor(tree.tree, file.path).includes('git-sha1');
-  if (needsGitSha1 && gitSha1 === undefined) return [];
-  const entry: ManifestFile = {
-    path: file.path,
-    size: file.size,
-    sha256,
-    ...(needsGitSha1 && gitSha1 !== undefined ? { gitSha1 } : {}),
-    ...(file.executable ? { executable: true } : {}),
-  };
-  return isHeld(seen, objectKey(tree.tree, entry), file.size) ? [entry] : [];
 }
 
 function corruptFailure({ tree, file, wanted, found }: CorruptFile): FileFailure {

@@ -62,7 +62,7 @@ async function checkObject(
 ): Promise<Wrong | undefined> {
   try {
     const body = await store.get(key, { signal, onNewConnection });
-    if (body.objectSize !== size) {
+    if (body.objectSize !== undefined && body.objectSize !== size) {
       await body.discard();
       return { error: otherSize(key, size, body.objectSize), etag: body.etag };
     }

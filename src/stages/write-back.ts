@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { explain, type ErrorCode } from '../errors.ts';
+import { explain, hasErrno, type ErrorCode } from '../errors.ts';
 import { leaveBehind } from '../handover/background.ts';
 import { becomeServer } from '../handover/become.ts';
 import type { Program } from '../handover/program.ts';
@@ -69,18 +69,36 @@ export async function startWithWriteBack(
   watch: SignalWatch,
 ): Promise<number> {
   const mode = modeOf(context, ready.code);
-  if (mode === 'in-front') {
-    return supervise(program, env, watch, (server) => beside(context, orderFor(context, ready, server)));
-  }
   if (mode === 'behind') {
     try {
       const order = JSON.stringify(orderFor(context, ready, thisProcess()));
-      leaveBehind(WRITE_BACK_PROGRAM, [order], context.env);
+      const problem = leaveBehind(WRITE_BACK_PROGRAM, [order], context.env);
+      if (problem !== undefined) tellNoWriteBack(context, problem);
     } catch (error) {
-      context.log.warn('write-back.failed', `nothing will be uploaded by itself: ${explain(error)}`);
+      tellNoWriteBack(context, error);
+    }
+  }
+  if (mode === 'in-front') {
+    try {
+      return await supervise(program, env, watch, (server) =>
+        beside(context, orderFor(context, ready, server)),
+      );
+    } catch (error) {
+      if (!isNoRoom(error) || typeof process.execve !== 'function') throw error;
+      tellNoWriteBack(context, error);
     }
   }
   return becomeServer(program, env, watch);
+}
+
+/** No process more can be started (`ulimit -u`); this one can still become another program. */
+function isNoRoom(error: unknown): boolean {
+  const isOfSpawn = (error as NodeJS.ErrnoException).syscall?.startsWith('spawn') === true;
+  return isOfSpawn && hasErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE');
+}
+
+function tellNoWriteBack({ log }: Context, error: unknown): void {
+  log.warn('write-back.failed', `nothing will be uploaded by itself: ${explain(error)}`);
 }
 
 function beside({ env, log }: Context, order: WriteBackOrder): Companion {
@@ -108,6 +126,7 @@ function orderFor(
     passArgs: ['write-back', formatServerProcess(server), ...argsOf({ ...flags, dir: [dir] }, 'upload')],
     logFormat: settings.log.format,
     logLevel: settings.log.level,
+    owner: settings.owner,
   };
 }
 

@@ -12,7 +12,7 @@ const EXIT_BUG = 1;
 
 closeInherited();
 const order = JSON.parse(process.argv[2] ?? '{}') as WriteBackOrder;
-const toFile = logFile(order.dir);
+const toFile = logFile(order);
 const toServer = serverStderr(order.server);
 const writeBack = new WriteBack(order, { env: process.env, say });
 

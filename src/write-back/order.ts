@@ -1,3 +1,4 @@
+import type { Owner } from '../cache/owner.ts';
 import type { ServerProcess } from '../handover/server-process.ts';
 
 /** What `init` leaves a write-back to do, as JSON in its command line. */
@@ -17,4 +18,6 @@ export interface WriteBackOrder {
   readonly passArgs: readonly string[];
   readonly logFormat: 'text' | 'json';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Who was asked for as the owner of files. */
+  readonly owner?: Owner | undefined;
 }

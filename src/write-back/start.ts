@@ -38,8 +38,9 @@ export function createLoop(order: WriteBackOrder, { env, say, onState }: CreateL
   });
 }
 
-function passOf({ dir, program, passArgs }: WriteBackOrder, env: NodeJS.ProcessEnv): RunningPass {
-  const log = openLogFile(dir);
+function passOf(order: WriteBackOrder, env: NodeJS.ProcessEnv): RunningPass {
+  const { program, passArgs } = order;
+  const log = openLogFile(order);
   try {
     return startPass({ program, args: passArgs, env, stderr: log ?? 'ignore' });
   } finally {

@@ -65,7 +65,7 @@ export class WriteBack {
    */
   async #takeLock(): Promise<WriteBackLock | undefined> {
     do {
-      const lock = await WriteBackLock.tryTake(this.#order.dir);
+      const lock = await WriteBackLock.tryTake(this.#order);
       if (lock !== undefined) return lock;
       this.#tools.say('DEBUG', 'write-back.waiting', 'write-back: another one has this dir');
       const nextTry = realClock.now() + TRY_LOCK_EVERY;
