@@ -87,6 +87,7 @@ describe('the documents', () => {
       ['verify'],
       ['verify', '--remote'],
       ['upload', '--dry-run'],
+      ['lock'],
     ]) {
       const result = await modelCache([...args, '--json'], { cwd, env });
       assert.equal(result.code, 0, result.stderr);

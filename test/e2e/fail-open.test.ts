@@ -134,7 +134,7 @@ describe('whatever is wrong, the server runs, its variables are set, and one WAR
 
   test('a dir that the kernel never makes, and no temporary one: it neither hangs nor goes deaf', async (context) => {
     const { env } = await filledBucket(context, minio);
-    const nowhere = { ...env, MODEL_CACHE_DIR: '/proc/model-cache', TMPDIR: '/nonexistent' };
+    const nowhere = { ...env, MODEL_CACHE_DIR: '/proc/model-cache', TMPDIR: '/proc/nowhere' };
     const result = await modelCache(['init', '--report', '/proc/model-cache/r.json', ...SERVER], {
       env: nowhere,
     });

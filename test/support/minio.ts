@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { access, constants, mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { get } from 'node:http';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { freePort } from './free-port.ts';
 import { installOnce, runInstallStep } from './tool-cache.ts';
 
 const MODULE = 'github.com/minio/minio';
@@ -31,6 +32,7 @@ export type Minio = {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly dataDir: string;
+  readonly pid: number;
   /** Makes a bucket, under a fresh name when none is given, and returns its name. */
   createBucket(name?: string): Promise<string>;
   /** The variables with which model-cache uses `bucket`. */
@@ -224,6 +226,7 @@ function operations(server: Server, dataDir: string, scratch: string): Minio {
     endpoint,
     ...credentials,
     dataDir,
+    pid: server.process.pid ?? 0,
     async createBucket(name = `test-${randomBytes(4).toString('hex')}`) {
       await client.send(new CreateBucketCommand({ Bucket: name }));
       return name;
@@ -260,15 +263,6 @@ function operations(server: Server, dataDir: string, scratch: string): Minio {
       await rm(scratch, { recursive: true, force: true });
     },
   };
-}
-
-/** A port that was free a moment ago; whoever binds it later must be ready to lose the race. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
-  return port;
 }
 
 async function onPath(program: string): Promise<string | undefined> {

@@ -5,6 +5,8 @@ interface OpenUpload {
   readonly id: string;
   /** Their numbers. */
   readonly parts: readonly number[];
+  /** Of all parts. */
+  readonly bytes: number;
 }
 
 /** The multipart uploads of exactly this key that are neither completed nor aborted: MinIO lists none by prefix. */
@@ -19,7 +21,12 @@ export async function openUploads(minio: Minio, bucket: string, key: string): Pr
         .send(new ListPartsCommand({ Bucket: bucket, Key: key, UploadId: id }))
         // Completed since it was listed.
         .catch(() => ({ Parts: [] }));
-      return { id, parts: (listed.Parts ?? []).map(({ PartNumber = 0 }) => PartNumber) };
+      const parts = listed.Parts ?? [];
+      return {
+        id,
+        parts: parts.map(({ PartNumber = 0 }) => PartNumber),
+        bytes: parts.reduce((sum, { Size = 0 }) => sum + Size, 0),
+      };
     }),
   );
 }

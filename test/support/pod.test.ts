@@ -36,8 +36,11 @@ test('lines of both streams and the exit code are those of the server', async (c
 });
 
 test('stop ends a server with SIGTERM', async (context) => {
-  const pod = await startPod(context, { env: await quietEnv(context), server: ['sleep', '60'] });
-  await pod.until(/Starting server/);
+  const pod = await startPod(context, {
+    env: await quietEnv(context),
+    server: ['sh', '-c', 'echo running; exec sleep 60'],
+  });
+  await pod.until(/^running$/);
   assert.deepEqual(await pod.stop(), { code: null, signal: 'SIGTERM' });
 });
 

@@ -1,12 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { killMarked, processesMarked, type MarkedProcess } from './marked.ts';
 import { environmentFor, PROGRAM } from './program.ts';
 import { pythonWith, type HubLibrary } from './python.ts';
 
@@ -16,12 +17,6 @@ const LINE_WITHIN_MS = 60_000;
 const GONE_WITHIN_MS = 30_000;
 /** From the outside only: a process cannot leave it, and `unshare` passes the exit code on. */
 const NEW_PID_NAMESPACE = ['--pid', '--fork', '--kill-child', '--mount-proc'];
-
-export interface PodProcess {
-  readonly pid: number;
-  /** With spaces between the arguments; what a process calls itself, once it has set its title. */
-  readonly command: string;
-}
 
 export interface Ended {
   readonly code: number | null;
@@ -37,7 +32,7 @@ export interface Pod {
   /** When the server, or what stands in front of it, has ended; others of the pod may live on. */
   readonly ended: Promise<Ended>;
   /** Those that live. A zombie has no environment any more, and is not one of them. */
-  processes(): readonly PodProcess[];
+  processes(): readonly MarkedProcess[];
   /** The first line that matches; rejects with everything that was said when none comes within a minute. */
   until(pattern: RegExp): Promise<string>;
   signal(name: NodeJS.Signals): void;
@@ -160,7 +155,7 @@ function podOf({ child, ended, marker, isWrapped, output }: Started): Pod {
   const explained = (problem: string): Error => new Error(`${problem}; it said:\n${output.text()}`);
   const gone = async (): Promise<void> => {
     const deadline = Date.now() + GONE_WITHIN_MS;
-    for (let left = marked(marker); left.length > 0; left = marked(marker)) {
+    for (let left = processesMarked(marker); left.length > 0; left = processesMarked(marker)) {
       if (Date.now() > deadline) {
         const list = left.map(({ pid, command }) => `${pid} ${command}`).join('\n  ');
         throw explained(`wanted no process of the pod, found after half a minute:\n  ${list}\n`);
@@ -176,7 +171,7 @@ function podOf({ child, ended, marker, isWrapped, output }: Started): Pod {
       return lines();
     },
     ended,
-    processes: () => marked(marker),
+    processes: () => processesMarked(marker),
     async until(pattern) {
       const deadline = Date.now() + LINE_WITHIN_MS;
       for (;;) {
@@ -224,37 +219,6 @@ function endOf(child: ChildProcess): Promise<Ended> {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-}
-
-/** Found by their environment, which they inherit, and which neither a new session nor a new title changes. */
-function marked(marker: string): readonly PodProcess[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(marker)) return [];
-      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      return [{ pid: Number(name), command }];
-    } catch {
-      // Another user's, or gone meanwhile.
-      return [];
-    }
-  });
-}
-
-/** Again until none is left: a process may have been between fork and its first line. Synchronous, for the exit. */
-function killMarked(marker: string): void {
-  for (let left = marked(marker), rounds = 0; left.length > 0 && rounds < 100; left = marked(marker)) {
-    for (const { pid } of left) killOne(pid);
-    rounds += 1;
-  }
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It was faster.
-  }
 }
 
 function onlyChildOf(pid: number): number | undefined {

@@ -5,6 +5,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  linkSync,
   openSync,
   readFileSync,
   readSync,
@@ -25,7 +26,7 @@ const skip = existsSync('/proc/self/fdinfo') ? false : 'no /proc here';
 
 test('the log is appended to, and begun anew when it has grown large', () => {
   const dir = new CacheDir(scratch.path).prepared().path;
-  const write = logFile(dir);
+  const write = logFile({ dir });
   write('one\n');
   write('two\n');
   assert.equal(readFileSync(layout.writeBackLog(dir), 'utf8'), 'one\ntwo\n');
@@ -35,11 +36,24 @@ test('the log is appended to, and begun anew when it has grown large', () => {
 });
 
 test('a log that cannot be written to stops nothing, and a link is not followed', () => {
-  logFile('/nonexistent')('line\n');
+  logFile({ dir: '/nonexistent' })('line\n');
   const dir = new CacheDir(scratch.path).prepared();
   symlinkSync(dir.at('elsewhere'), layout.writeBackLog(dir.path));
-  logFile(dir.path)('line\n');
+  logFile({ dir: dir.path })('line\n');
   assert.equal(existsSync(dir.at('elsewhere')), false);
+});
+
+test('a log that is a pipe, has another name, or lies where a link leads is left alone', () => {
+  const elsewhere = new CacheDir(scratch.path);
+  elsewhere.file('precious', 'mine');
+  const dirs = [1, 2, 3].map(() => new CacheDir(scratch.path));
+  const [pipe, shared, linked] = dirs as [CacheDir, CacheDir, CacheDir];
+  spawnSync('mkfifo', [layout.writeBackLog(pipe.prepared().path)]);
+  linkSync(elsewhere.at('precious'), layout.writeBackLog(shared.prepared().path));
+  linked.link('.model-cache', elsewhere.path);
+  for (const dir of dirs) logFile({ dir: dir.path })('line\n');
+  assert.equal(readFileSync(elsewhere.at('precious'), 'utf8'), 'mine');
+  assert.equal(existsSync(elsewhere.at('write-back.log')), false);
 });
 
 for (const [how, redirect, isAppended] of [

@@ -1,0 +1,83 @@
+import { blackHole, listener } from '../listeners.ts';
+import type { Row } from '../row.ts';
+import { CANNOT_REACH, COMPLETED, IMPATIENT, STALLED, TO_STALL } from './shared.ts';
+
+export const connections: readonly Row[] = [
+  {
+    fault: 'the endpoint refuses connections',
+    sees: 'S3 model sync failed: cannot reach http://…: ECONNREFUSED…; check the endpoint and the network; the server will download to …',
+    todo: 'Check `--endpoint-url`, and whether the store is up.',
+    quick: true,
+    expected: { within: 3, code: 'store-unreachable', published: 'nothing' },
+    run: (rig) => rig.init({ endpoint: 'http://127.0.0.1:1' }),
+  },
+  {
+    fault: "the endpoint's name does not exist",
+    sees: [
+      'cannot reach http://no-such-host.invalid:9000: ENOTFOUND…; check the endpoint and the network',
+      'cannot reach http://no-such-host.invalid:9000: EAI_AGAIN…; check the endpoint and the network',
+    ],
+    todo: 'Check `--endpoint-url`, and the DNS of the pod.',
+    quick: true,
+    expected: { within: 3, code: 'store-unreachable', published: 'nothing' },
+    run: (rig) => rig.init({ endpoint: 'http://no-such-host.invalid:9000' }),
+  },
+  {
+    fault: 'packets to the endpoint are dropped, as by a firewall that says nothing',
+    sees: `${CANNOT_REACH}: TimeoutError…; check the endpoint and the network`,
+    todo: "Open the way: a pod's network policy, a security group, a proxy that must be gone through.",
+    expected: { within: 20, code: 'store-unreachable', published: 'nothing' },
+    run: async (rig) => rig.init({ endpoint: `http://${await blackHole(rig)}` }),
+  },
+  {
+    fault: 'packets to the endpoint are dropped, and --stall is shorter than the tries',
+    sees: STALLED,
+    todo: "Open the way: a pod's network policy, a security group, a proxy that must be gone through.",
+    expected: { within: 3.5, code: 'store-stalled', published: 'nothing' },
+    run: async (rig) => rig.init({ endpoint: `http://${await blackHole(rig)}`, ...IMPATIENT }),
+  },
+  {
+    fault: 'connections are made, and nobody ever answers (half-open)',
+    sees: STALLED,
+    todo: TO_STALL,
+    quick: true,
+    expected: { within: 3.5, code: 'store-stalled', published: 'nothing' },
+    run: async (rig) => {
+      const { endpoint } = await rig.proxy([{ type: 'timeout', attributes: { timeout: 0 } }]);
+      return rig.init({ endpoint, ...IMPATIENT });
+    },
+  },
+  {
+    fault: 'connections are reset as soon as they are made',
+    sees: `${CANNOT_REACH}: ECONNRESET…; check the endpoint and the network`,
+    todo: 'Look at what stands in front of the store: it listens, and does not let this pod in.',
+    quick: true,
+    expected: { within: 3, code: 'store-unreachable', published: 'nothing' },
+    run: async (rig) => {
+      const { endpoint } = await rig.proxy([{ type: 'reset_peer', attributes: { timeout: 0 } }]);
+      return rig.init({ endpoint });
+    },
+  },
+  {
+    fault: 'connections are closed as soon as they are made',
+    sees: CANNOT_REACH,
+    todo: 'Look at what stands in front of the store: it listens, and does not let this pod in.',
+    expected: { within: 3, code: 'store-unreachable', published: 'nothing' },
+    run: async (rig) => rig.init({ endpoint: `http://${await listener(rig, (socket) => socket.destroy())}` }),
+  },
+  {
+    fault: 'HTTP_PROXY and HTTPS_PROXY name a proxy',
+    sees: COMPLETED,
+    todo: 'Nothing: they are not heeded, the store is asked directly.',
+    quick: true,
+    expected: { within: 5, code: 'ok', published: 'everything' },
+    run: (rig) => {
+      const nobody = 'http://user:hidden-proxy-word@127.0.0.1:1';
+      const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
+      return rig.init({
+        env: Object.fromEntries(names.map((name) => [name, nobody])),
+        secrets: ['hidden-proxy-word'],
+      });
+    },
+  },
+];
