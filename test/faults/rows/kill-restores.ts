@@ -35,7 +35,7 @@ const IN_FLIGHT = 8 * 16 * MiB;
 /** Files; some may have nothing in them yet, and a file has a journal. */
 const STAGED_AT_ONCE = 16;
 
-/** About ten starts until one completes. */
+/** So that about every fifth start completes. */
 const ODDS = { start: 0.15, end: 0.25, share: 1 };
 
 /** Starts on one dir, and what they have come to so far. */

@@ -9,9 +9,9 @@ import { MiB } from './shared.ts';
 /** Listings, headers, manifests and small files of one run: what is not counted exactly. */
 export const TALK = 2 * MiB;
 
-/** From the start of a process to its server where nothing is to be fetched, and from the last byte on: a little more. */
-const START_MS = 800;
-const END_MS = 500;
+/** More or less, what a start takes to its server where nothing is to be fetched, and what it takes after the last byte. */
+const START_MS = 500;
+const END_MS = 300;
 
 /** Numbers from 0 to below 1, by which kills fall. */
 export interface Luck {

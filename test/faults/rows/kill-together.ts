@@ -51,24 +51,28 @@ export async function oneIsKilled(
   });
 }
 
-/** What a killed start has left is gone on with by a third one, while a second one is at work on the same file. */
+/**
+ * What a killed start has left is gone on with by a third one, while a second one is at work on the same file. The first
+ * two are halted where they have come to it, so that no speed decides.
+ */
 export async function goneOnWithBeside(rig: Rig, filled: Filled, bytesPerSecond: number): Promise<Ran> {
-  const [killed, slow] = await two(rig, filled, bytesPerSecond / 2, 'models');
+  const [killed, halted] = await two(rig, filled, bytesPerSecond, 'models');
   const [third] = await two(rig, filled, bytesPerSecond, 'models');
   const first = await start(killed);
   await first.until(() => leftoversIn(killed.dir).resumable.size > 0);
-  const before = partialFiles(killed.dir);
-  const second = await start(slow);
-  await second.until(() =>
-    partialFiles(killed.dir).some((name) => !before.includes(name) && name.endsWith('.parts')),
-  );
+  process.kill(first.pid, 'SIGSTOP');
+  const ofFirst = journalsIn(killed.dir);
+  const second = await start(halted);
+  await second.until(() => journalsIn(killed.dir).some((name) => !ofFirst.includes(name)));
+  process.kill(second.pid, 'SIGSTOP');
   first.killAll();
   await first.ended;
   killed.relay.cut();
   const left = leftFor(killed);
   const last = await start(third);
-  const [ran] = await Promise.all([last.ended, second.ended.then(mustComplete)]);
-  await mustComplete(ran);
+  await last.until(() => !journalsIn(killed.dir).some((name) => ofFirst.includes(name)));
+  process.kill(second.pid, 'SIGCONT');
+  const [ran] = await Promise.all([last.ended.then(mustComplete), second.ended.then(mustComplete)]);
   const came = third.relay.bytesReceived;
   const { resumable } = leftoversIn(third.dir);
   const claims = broken([
@@ -120,7 +124,7 @@ function severalLeft({ dir }: Dir): readonly string[] {
     .map(([key, files]) => `${files.length} files are left of ${key}`);
 }
 
-function partialFiles(dir: string): readonly string[] {
+function journalsIn(dir: string): readonly string[] {
   const folder = join(dir, '.model-cache', 'partial');
-  return existsSync(folder) ? readdirSync(folder) : [];
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.parts')) : [];
 }

@@ -29,8 +29,8 @@ const PART = 8 * MiB;
 /** What one kill may cost: the parts that were on their way. */
 const IN_FLIGHT = 4 * PART;
 
-/** About ten uploads until one completes. */
-const ODDS = { start: 0.15, end: 0.12, share: 0.2 };
+/** So that several kills come before an upload completes. */
+const ODDS = { start: 0.15, end: 0.08, share: 0.12 };
 
 /** Uploads into one bucket, and what they have come to so far. */
 interface Bucket {
