@@ -7,12 +7,15 @@ const common = {
 };
 const output = { dir: 'dist', format: 'esm', minify: true, sourcemap: true };
 
+/** By itself and as CommonJS: it has to stay small, and the loader of ES modules alone takes 3 MiB. */
+const alone = (name, file) =>
+  Object.assign({}, common, {
+    input: { [name]: file },
+    output: { ...output, format: 'cjs', entryFileNames: '[name].cjs' },
+  });
+
 export default defineConfig([
   { ...common, input: { main: 'src/main.ts' }, output: { ...output, cleanDir: true } },
-  // Built by itself and as CommonJS: it has to stay small, and the loader of ES modules alone takes 3 MiB.
-  {
-    ...common,
-    input: { 'write-back': 'src/write-back/main.ts' },
-    output: { ...output, format: 'cjs', entryFileNames: '[name].cjs' },
-  },
+  alone('write-back', 'src/write-back/main.ts'),
+  alone('receiver', 'src/wire/receiver-thread.ts'),
 ]);

@@ -9,6 +9,7 @@ export type LogEvent =
   | 'dir.refused'
   | 'store.ready'
   | 'store.missing'
+  | 'store.by-sdk'
   | 'manifest.refused'
   | 'cache.reused'
   | 'restore.started'

@@ -84,6 +84,32 @@ export async function withStaged<T>(
 }
 
 /**
+ * The same for a small file, which `fill` makes under the name that it is given, and which is there only when that ends
+ * well.
+ */
+export async function withSmallStaged<T>(
+  dir: string,
+  object: Pick<StagedObject, 'path'>,
+  fill: (path: string) => Promise<T>,
+  publish: (stagedPath: string, filled: T) => void,
+): Promise<void> {
+  const path = join(layout.partial(dir), `${prefixOf(object)}${randomUUID()}`);
+  const filled = await fill(path);
+  try {
+    publish(path, filled);
+  } catch (error) {
+    const why = (await isGone(path, error)) ? takenAway(path, error) : error;
+    await remove(path);
+    throw why;
+  }
+}
+
+/** What the names of a file's stagings begin with. */
+function prefixOf({ path }: Pick<StagedObject, 'path'>): string {
+  return `${basename(path).slice(0, 80)}.`;
+}
+
+/**
  * The lock goes over to a descriptor that cannot write, so that nobody else takes the file, or removes it, until it has
  * its name; and at a kill before that, the journal says that all of it is there. Undefined where that cannot be had.
  */
@@ -126,7 +152,7 @@ function takenAway(path: string, cause: unknown): ModelCacheError {
 }
 
 async function stage(dir: string, object: StagedObject): Promise<Staging> {
-  const prefix = `${basename(object.path).slice(0, 80)}.`;
+  const prefix = prefixOf(object);
   const needsFlush = object.size >= LARGE_BYTES && !isInMemory(dir);
   const resumed = isResumable(object) ? await resumePartial(dir, prefix, object) : undefined;
   if (resumed !== undefined) return { ...resumed, needsFlush };

@@ -19,7 +19,7 @@ export function rangesOf(size: number, partSize: number): readonly ByteRange[] {
 }
 
 /** Bytes cut into parts; none are one empty part. */
-export function cutRange({ start, end }: ByteRange, partSize: number): readonly ByteRange[] {
+function cutRange({ start, end }: ByteRange, partSize: number): readonly ByteRange[] {
   const count = Math.max(1, Math.ceil((end - start) / partSize));
   return Array.from({ length: count }, (_, index) => ({
     start: start + index * partSize,

@@ -5,6 +5,8 @@ import { parseModelSpec, PRESETS, type ModelSpec, type Selection } from '../mode
 import type { CredentialSettings, StaticKeys } from '../store/credentials.ts';
 import type { StoreSettings } from '../store/open-store.ts';
 import { providerOf } from '../store/providers.ts';
+import type { ProxyVariables } from '../store/s3-access.ts';
+import { whyOnlySdk } from './only-sdk.ts';
 import { parseStoreUrl, type StoreUrl } from '../store/store-url.ts';
 import type { LogSettings } from '../log.ts';
 import { parseAlso, parseDuration, parseEndpoint, parseOwner, parseSpeed, type AlsoFolder } from './parse.ts';
@@ -139,6 +141,8 @@ function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheErr
   // Its hint speaks of a default, and here there is none.
   if (problem !== undefined) return problem.cause instanceof ModelCacheError ? problem.cause : problem;
   if (url === undefined || url.kind === 'file') return url;
+  const proxies = proxiesOf(raw);
+  const trustsAnybody = raw.variable('NODE_TLS_REJECT_UNAUTHORIZED') === '0';
   const awsRegion = raw.variable('AWS_REGION') ?? raw.variable('AWS_DEFAULT_REGION');
   return {
     ...url,
@@ -147,6 +151,19 @@ function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheErr
     credentials: credentialsOf(raw, awsRegion ?? 'us-east-1'),
     caBundle: absolute(raw.variable('AWS_CA_BUNDLE')),
     idleTimeout: stall,
+    proxies,
+    onlySdk: whyOnlySdk({ endpoint, proxies, trustsAnybody }),
+  };
+}
+
+/** Most programs read either spelling; the lower-case one counts first. */
+function proxiesOf(raw: RawSettings): ProxyVariables {
+  const variable = (name: string): string | undefined =>
+    raw.variable(name.toLowerCase()) ?? raw.variable(name);
+  return {
+    HTTP_PROXY: variable('HTTP_PROXY'),
+    HTTPS_PROXY: variable('HTTPS_PROXY'),
+    NO_PROXY: variable('NO_PROXY'),
   };
 }
 

@@ -11,13 +11,14 @@ const GRACE_MS = 500;
 
 /** Opens the store of the settings. Throws `store-not-configured`, or why it cannot be used. */
 export async function connect(context: Context): Promise<Store> {
-  const { settings, reporter, stop } = context;
+  const { settings, reporter, log, stop } = context;
   if (settings.storeProblem !== undefined) throw settings.storeProblem;
   if (settings.store === undefined) throw noStore(settings.storeIsOff);
   const wanted = settings.store;
+  const onOnlySdk = (why: string): void => log.debug('store.by-sdk', `requests go by the AWS SDK: ${why}`);
   // Whoever gives credentials may hang, and is given up after --stall by itself, by name.
   const patience = { ...patienceOf(context), stall: 0 };
-  const store = await withPatience(patience, new Progress(), stop, () => openStore(wanted));
+  const store = await withPatience(patience, new Progress(), stop, () => openStore(wanted, { onOnlySdk }));
   reporter.add({ store: store.url });
   return store;
 }

@@ -23,6 +23,7 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 export class FolderStore implements Store {
   readonly kind = 'store';
   readonly access = '';
+  readonly ranges = undefined;
   readonly multiparts = undefined;
   readonly url: string;
   readonly #root: string;

@@ -1,5 +1,5 @@
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
-import type { Store } from './store.ts';
+import type { Ranges, Store } from './store.ts';
 
 /**
  * A store whose key may have no right to list: it is answered 403 for what is not there, too. So 403 for one object
@@ -10,6 +10,7 @@ export function mayNotList(store: Store): Store {
     url: store.url,
     kind: store.kind,
     access: store.access,
+    ranges: store.ranges && deniedIsMissing(store.ranges),
     multiparts: store.multiparts,
     list: (prefix, signal, onPage) => store.list(prefix, signal, onPage),
     get: async (key, options) => {
@@ -24,6 +25,21 @@ export function mayNotList(store: Store): Store {
     putLarge: (key, chunks, options) => store.putLarge(key, chunks, options),
     abandonUploads: (before, signal) => store.abandonUploads(before, signal),
     close: () => store.close(),
+  };
+}
+
+function deniedIsMissing(ranges: Ranges): Ranges {
+  return {
+    get roundTrip() {
+      return ranges.roundTrip;
+    },
+    fetch: async (order) => {
+      try {
+        return await ranges.fetch(order);
+      } catch (error) {
+        throw isDenied(error) ? missingOrDenied(error) : error;
+      }
+    },
   };
 }
 

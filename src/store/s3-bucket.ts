@@ -1,30 +1,14 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { S3Settings } from './s3-client.ts';
-import { explainS3Error } from './s3-errors.ts';
-import { formatStoreUrl } from './store-url.ts';
+import type { S3Settings } from './s3-access.ts';
+import { S3Names } from './s3-names.ts';
 
-/** What all requests to one bucket share: the client, the prefix before every key, and errors that name the key. */
-export class S3Bucket {
+/** What all requests of the SDK to one bucket share. */
+export class S3Bucket extends S3Names {
   readonly client: S3Client;
-  readonly name: string;
-  readonly url: string;
-  readonly #settings: S3Settings;
 
   constructor(settings: S3Settings, client: S3Client) {
+    super(settings);
     this.client = client;
-    this.name = settings.bucket;
-    this.url = formatStoreUrl({ kind: 's3', bucket: settings.bucket, prefix: settings.prefix });
-    this.#settings = settings;
-  }
-
-  /** From a key of the store to one of the bucket; `''` is what all keys of the store begin with. */
-  keyOf(key: string): string {
-    return this.#settings.prefix === '' ? key : `${this.#settings.prefix}/${key}`;
-  }
-
-  /** From a key of the bucket to one of the store. */
-  relative(key: string): string {
-    return this.#settings.prefix === '' ? key : key.slice(this.#settings.prefix.length + 1);
   }
 
   async explained<T>(key: string | undefined, request: () => Promise<T>): Promise<T> {
@@ -33,11 +17,5 @@ export class S3Bucket {
     } catch (error) {
       throw this.explain(key, error);
     }
-  }
-
-  explain(key: string | undefined, error: unknown): Error {
-    const { bucket, endpoint, region } = this.#settings;
-    const context = { url: this.url, bucket, endpoint, region };
-    return explainS3Error(error, key === undefined ? context : { ...context, key });
   }
 }

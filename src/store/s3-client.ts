@@ -1,59 +1,37 @@
-import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { isCounted } from '../countdown.ts';
-import { ModelCacheError, toModelCacheError } from '../errors.ts';
-import { readRegularFile } from '../files.ts';
-import { resolveCredentials, type CredentialSettings, type ResolvedCredentials } from './credentials.ts';
 import { providerOf } from './providers.ts';
-import { missingCredentials, redirectedRegion } from './s3-errors.ts';
+import type { S3Access, S3Settings } from './s3-access.ts';
+import { redirectedRegion } from './s3-errors.ts';
 import { boundAnswers } from './s3-middleware.ts';
-
-export interface S3Settings {
-  readonly bucket: string;
-  readonly prefix: string;
-  /** With a scheme; undefined: AWS. */
-  readonly endpoint: string | undefined;
-  readonly region: string;
-  readonly credentials: CredentialSettings;
-  /** A file of certificates to trust instead of Node's own. */
-  readonly caBundle: string | undefined;
-  /** Milliseconds without a byte after which a connection counts as dead. */
-  readonly idleTimeout: number;
-}
 
 const CONNECT_TIMEOUT_MS = 5000;
 const MAX_SOCKETS = 32;
-/** All authorities there are take a quarter of a MiB. */
-const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 const say = (): void => undefined;
 const SILENT = { trace: say, debug: say, info: say, warn: say, error: say };
 
-/** The SDK's clients as every provider takes them, and where their credentials came from. */
+/** The SDK's clients as every provider takes them. */
 export interface S3Clients {
   readonly pooled: S3Client;
   /** A client that opens a connection for every request. */
   readonly unpooled: () => S3Client;
-  readonly credentialSource: string;
 }
 
-export async function createClients(settings: S3Settings): Promise<S3Clients> {
-  const credentials = settings.credentials.anonymous ? 'anonymous' : await resolveOrFail(settings);
-  const isPlain = settings.endpoint?.startsWith('http:') === true;
-  const tls = settings.caBundle === undefined || isPlain ? {} : { ca: readBundle(settings.caBundle) };
-  const pooled = clientOf(settings, credentials, { keepAlive: true, ...tls });
+export function createClients(settings: S3Settings, { credentials, ca }: S3Access): S3Clients {
+  const options = { ...(ca === undefined ? {} : { ca }), proxyEnv: { ...settings.proxies } };
   return {
-    pooled,
-    unpooled: () => clientOf(settings, credentials, { keepAlive: false, ...tls }),
-    credentialSource: credentials === 'anonymous' ? 'none, the bucket is public' : credentials.source,
+    pooled: clientOf(settings, credentials, { keepAlive: true, ...options }),
+    unpooled: () => clientOf(settings, credentials, { keepAlive: false, ...options }),
   };
 }
 
 function clientOf(
   { endpoint, region, idleTimeout }: S3Settings,
-  credentials: ResolvedCredentials | 'anonymous',
-  { keepAlive, ...tls }: { readonly keepAlive: boolean; readonly ca?: Buffer },
+  credentials: S3Access['credentials'],
+  { ca, ...options }: AgentOptions & { readonly ca?: Buffer },
 ): S3Client {
   const known = { region };
   const client = new S3Client({
@@ -73,8 +51,12 @@ function clientOf(
       connectionTimeout: CONNECT_TIMEOUT_MS,
       // A body has a timer of its own, which knows more and shall be first.
       socketTimeout: isCounted(idleTimeout) ? idleTimeout + 1000 : 0,
-      httpAgent: new HttpAgent({ keepAlive, maxSockets: MAX_SOCKETS }),
-      httpsAgent: new HttpsAgent({ keepAlive, maxSockets: MAX_SOCKETS, ...tls }),
+      httpAgent: new HttpAgent({ ...options, maxSockets: MAX_SOCKETS }),
+      httpsAgent: new HttpsAgent({
+        ...options,
+        maxSockets: MAX_SOCKETS,
+        ...(ca === undefined ? {} : { ca }),
+      }),
     }),
     ...(credentials === 'anonymous'
       ? {
@@ -101,46 +83,6 @@ function rememberRegion(client: S3Client, known: { region: string }): void {
     },
     { step: 'initialize', priority: 'low', name: 'rememberRegion' },
   );
-}
-
-async function resolveOrFail(settings: S3Settings): Promise<ResolvedCredentials> {
-  const credentials = await resolveCredentials(settings.credentials, settings.idleTimeout).catch(
-    (error: unknown) => {
-      throw new ModelCacheError(
-        'store-credentials-missing',
-        `no credentials: ${toModelCacheError(error).message}`,
-        {
-          hint: 'check the profile, the web identity or the container that they should come from',
-          cause: error,
-        },
-      );
-    },
-  );
-  if (credentials !== undefined) return credentials;
-  const { code, message, hint } = missingCredentials(settings);
-  throw new ModelCacheError(code, message, { hint });
-}
-
-function readBundle(path: string): Buffer {
-  const bytes = readOrExplain(path);
-  // Node takes anything, and then trusts nobody.
-  if (!bytes.includes('-----BEGIN ')) throw bundleInvalid(`a file without certificates: ${path}`);
-  return bytes;
-}
-
-function readOrExplain(path: string): Buffer {
-  try {
-    return readRegularFile(path, MAX_BUNDLE_BYTES);
-  } catch (cause) {
-    throw bundleInvalid(`a file that cannot be read: ${path}`, cause);
-  }
-}
-
-function bundleInvalid(what: string, cause?: unknown): ModelCacheError {
-  return new ModelCacheError('setting-invalid', `AWS_CA_BUNDLE names ${what}`, {
-    hint: 'name a file of certificates in PEM format, or unset it',
-    cause,
-  });
 }
 
 /** lib-storage aborts its upload, but not the requests in flight; through this client it does both, and waits. */

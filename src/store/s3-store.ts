@@ -1,243 +1,183 @@
-import { Readable } from 'node:stream';
-import {
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type _Object as ListedEntry,
-  type S3Client,
-} from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
-import { countdown } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
-import { rangePatience } from './range-patience.ts';
-import { S3Bucket } from './s3-bucket.ts';
-import { abortingWith, createClients, within, type S3Clients, type S3Settings } from './s3-client.ts';
-import { watchTries } from './s3-middleware.ts';
-import { S3Multiparts } from './s3-multiparts.ts';
-import { decodedKey } from './s3-keys.ts';
+import { LazyMultiparts } from './lazy-multiparts.ts';
+import { NotPlain, PlainS3 } from './plain-s3.ts';
+import { rangesByGet } from './ranges-by-get.ts';
+import { describeAccess, resolveAccess, type S3Access, type S3Settings } from './s3-access.ts';
+import { S3Names } from './s3-names.ts';
 import { entriesOf, type Page } from './s3-pages.ts';
-import { objectSizeOf } from './s3-range.ts';
-import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
+import type { SdkStore } from './s3-sdk-store.ts';
+import type {
+  FetchedRange,
+  GetOptions,
+  ObjectBody,
+  PutLargeOptions,
+  RangeOrder,
+  Ranges,
+  Store,
+  StoredObject,
+} from './store.ts';
 
-const PARTS_IN_FLIGHT = 4;
+export interface S3StoreEvents {
+  /** From now on the SDK does it, and why. Told once. */
+  readonly onOnlySdk: (why: string) => void;
+}
 
-/** An S3 bucket, on AWS or on anything that speaks its protocol. Facts about providers: docs/operations.md. */
+/**
+ * An S3 bucket, on AWS or on anything that speaks its protocol: what a cold start waits for by requests of our own, the
+ * rest by the AWS SDK, which is loaded when it is needed. Facts about providers: docs/operations.md.
+ */
 export class S3Store implements Store {
   readonly kind = 'S3';
   readonly url: string;
   readonly access: string;
-  readonly multiparts: S3Multiparts;
-  readonly #bucket: S3Bucket;
-  readonly #client: S3Client;
-  readonly #makeUnpooled: () => S3Client;
-  readonly #idleTimeout: number;
-  #unpooled: S3Client | undefined;
+  readonly ranges: Ranges;
+  readonly multiparts: LazyMultiparts;
+  readonly #settings: S3Settings;
+  readonly #credentials: S3Access;
+  readonly #events: S3StoreEvents;
+  readonly #plain: PlainS3 | undefined;
+  /** Until an answer was not plain. */
+  readonly #isPlain = { answers: true, ranges: true };
+  #sdk: Promise<SdkStore> | undefined;
 
-  private constructor(settings: S3Settings, { pooled, unpooled, credentialSource }: S3Clients) {
-    this.#bucket = new S3Bucket(settings, pooled);
-    this.#client = pooled;
-    this.#makeUnpooled = unpooled;
-    this.#idleTimeout = settings.idleTimeout;
-    this.access = `${settings.endpoint ?? 'AWS'}, region ${settings.region}, credentials: ${credentialSource}`;
-    this.url = this.#bucket.url;
-    this.multiparts = new S3Multiparts(this.#bucket);
+  private constructor(settings: S3Settings, access: S3Access, events: S3StoreEvents) {
+    this.#settings = settings;
+    this.#credentials = access;
+    this.#events = events;
+    this.url = new S3Names(settings).url;
+    this.access = describeAccess(settings, access);
+    this.multiparts = new LazyMultiparts(async () => (await this.#bySdk()).multiparts);
+    const plain = settings.onlySdk === undefined ? PlainS3.at(settings, access) : undefined;
+    this.#plain = plain;
+    this.ranges = {
+      get roundTrip() {
+        return plain?.roundTrip;
+      },
+      fetch: (order) => this.#fetch(order),
+    };
+    if (plain === undefined) events.onOnlySdk(settings.onlySdk ?? 'the address of the bucket');
   }
 
   /** Throws `store-credentials-missing` when no source has any. Sends nothing to the store itself. */
-  static async open(settings: S3Settings): Promise<S3Store> {
-    return new S3Store(settings, await createClients(settings));
+  static async open(
+    settings: S3Settings,
+    events: S3StoreEvents = { onOnlySdk: () => undefined },
+  ): Promise<S3Store> {
+    return new S3Store(settings, await resolveAccess(settings), events);
   }
 
   list(prefix: string, signal?: AbortSignal, onPage?: () => void): AsyncIterable<StoredObject> {
-    const Prefix = this.#bucket.keyOf(prefix);
-    const ask = async (token: string | undefined): Promise<Page<StoredObject, string>> => {
-      const page = await this.#bucket.explained(undefined, () =>
-        this.#client.send(
-          new ListObjectsV2Command({
-            Bucket: this.#bucket.name,
-            Prefix,
-            ContinuationToken: token,
-            // XML cannot hold every character that a key can.
-            EncodingType: 'url',
-          }),
-          within(signal),
-        ),
-      );
-      const isEncoded = page.EncodingType === 'url';
-      return {
-        entries: (page.Contents ?? []).flatMap((entry) => this.#listed(entry, Prefix, isEncoded)),
-        next: page.IsTruncated === true ? page.NextContinuationToken : undefined,
-      };
-    };
-    return entriesOf(this.url, ask, onPage);
+    return entriesOf<StoredObject, string>(this.url, (token) => this.#page(prefix, token, signal), onPage);
   }
 
-  /** Nothing for what is no object, or none that was asked for. */
-  #listed({ Key, Size, ETag }: ListedEntry, prefix: string, isEncoded: boolean): readonly StoredObject[] {
-    const key = isEncoded ? decodedKey(Key ?? '') : Key;
-    if (key?.startsWith(prefix) !== true || key.endsWith('/')) return [];
-    if (!Number.isSafeInteger(Size) || Size === undefined || Size < 0) return [];
-    return [{ key: this.#bucket.relative(key), size: Size, etag: ETag ?? '' }];
-  }
-
-  async get(
-    key: string,
-    { range, etag, signal, onNewConnection = false }: GetOptions = {},
-  ): Promise<ObjectBody> {
-    const client = onNewConnection ? (this.#unpooled ??= this.#makeUnpooled()) : this.#client;
-    const wholeOrEmpty = range === undefined || range.start === range.end;
-    const patience = wholeOrEmpty ? this.#idleTimeout : rangePatience(this.#idleTimeout);
-    const silence = new AbortController();
-    const command = new GetObjectCommand({
-      Bucket: this.#bucket.name,
-      Key: this.#bucket.keyOf(key),
-      IfMatch: etag,
-      Range: wholeOrEmpty ? undefined : `bytes=${range.start}-${range.end - 1}`,
-    });
-    if (!wholeOrEmpty) watchTries(command, patience, () => silence.abort(this.#stalled(key, patience)));
-    const abortSignal = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
-    const answer = await this.#bucket.explained(key, () =>
-      client.send(command, { abortSignal }).catch((error: unknown) => {
-        throw silence.signal.aborted ? silence.signal.reason : error;
-      }),
+  async get(key: string, options: GetOptions = {}): Promise<ObjectBody> {
+    const { range, etag, signal, onNewConnection } = options;
+    const isPlain = range === undefined && etag === undefined && onNewConnection !== true;
+    if (!isPlain) return (await this.#bySdk()).get(key, options);
+    return this.#plainly(
+      (plain) => plain.get(key, signal),
+      (sdk) => sdk.get(key, options),
     );
-    const body = answer.Body as Readable;
-    try {
-      const objectSize = objectSizeOf(key, answer.ContentRange, answer.ContentLength, range);
-      const length = range === undefined ? objectSize : range.end - range.start;
-      return {
-        etag: answer.ETag ?? '',
-        objectSize,
-        chunks: this.#chunks(key, body, length, patience, signal),
-        discard: () => destroyed(body),
-      };
-    } catch (error) {
-      body.destroy();
-      throw error;
-    }
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
-    try {
-      const answer = await this.#bucket.explained(key, () =>
-        this.#client.send(
-          new HeadObjectCommand({ Bucket: this.#bucket.name, Key: this.#bucket.keyOf(key) }),
-          within(signal),
-        ),
-      );
-      return { key, size: answer.ContentLength ?? 0, etag: answer.ETag ?? '' };
-    } catch (error) {
-      if (error instanceof ModelCacheError && error.code === 'object-missing') return undefined;
-      throw error;
-    }
+    return (await this.#bySdk()).head(key, signal);
   }
 
   async put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
-    await this.#bucket.explained(key, () =>
-      this.#client.send(
-        new PutObjectCommand({
-          Bucket: this.#bucket.name,
-          Key: this.#bucket.keyOf(key),
-          Body: bytes,
-          ContentLength: bytes.length,
-        }),
-        within(signal),
-      ),
-    );
+    return (await this.#bySdk()).put(key, bytes, signal);
   }
 
-  async putLarge(
-    key: string,
-    chunks: AsyncIterable<Buffer>,
-    { size, partSize, signal }: PutLargeOptions,
-  ): Promise<void> {
-    const upload = new Upload({
-      client: abortingWith(this.#client, signal),
-      params: {
-        Bucket: this.#bucket.name,
-        Key: this.#bucket.keyOf(key),
-        Body: Readable.from(chunks, { highWaterMark: 1 }),
-      },
-      queueSize: PARTS_IN_FLIGHT,
-      partSize,
-      leavePartsOnError: false,
-    });
-    try {
-      await this.#bucket.explained(key, () => upload.done());
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(await this.#wasCompleted(error, key, size))) throw error;
-    }
+  async putLarge(key: string, chunks: AsyncIterable<Buffer>, options: PutLargeOptions): Promise<void> {
+    return (await this.#bySdk()).putLarge(key, chunks, options);
   }
 
-  abandonUploads(before: number, signal?: AbortSignal): Promise<number> {
-    return this.multiparts.abandon(before, signal);
+  async abandonUploads(before: number, signal?: AbortSignal): Promise<number> {
+    return (await this.#bySdk()).abandonUploads(before, signal);
   }
 
   close(): void {
-    this.#client.destroy();
-    this.#unpooled?.destroy();
+    this.#plain?.close();
+    void this.#sdk?.then((sdk) => sdk.close());
   }
 
-  /** A completion whose answer was lost is answered NoSuchUpload when it is sent again, though the object is there. */
-  async #wasCompleted(error: unknown, key: string, size: number): Promise<boolean> {
-    const cause = error instanceof ModelCacheError ? error.cause : error;
-    if ((cause as { name?: string } | undefined)?.name !== 'NoSuchUpload') return false;
-    return (await this.head(key))?.size === size;
-  }
-
-  /** The body, with a timer of its own (the SDK's ends with the headers), complete or an error. */
-  async *#chunks(
-    key: string,
-    body: Readable,
-    length: number | undefined,
-    patience: number,
+  #page(
+    prefix: string,
+    token: string | undefined,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<Buffer> {
-    const stop = (): void => void body.destroy(asError(signal?.reason));
-    const stalled = (): void => void body.destroy(this.#stalled(key, patience));
-    let timer = countdown(patience, stalled);
-    signal?.addEventListener('abort', stop, { once: true });
-    let received = 0;
+  ): Promise<Page<StoredObject, string>> {
+    return this.#plainly(
+      (plain) => plain.page(prefix, token, signal),
+      (sdk) => sdk.page(prefix, token, signal),
+    );
+  }
+
+  /**
+   * A small request by our own client. What that cannot read, the SDK reads, and all answers from then on; what is worth
+   * another try, the SDK tries, which knows when.
+   */
+  async #plainly<T>(
+    byPlain: (plain: PlainS3) => Promise<T>,
+    bySdk: (sdk: SdkStore) => Promise<T>,
+  ): Promise<T> {
+    const plain = this.#isPlain.answers ? this.#plain : undefined;
+    if (plain === undefined) return bySdk(await this.#bySdk());
     try {
-      signal?.throwIfAborted();
-      for await (const chunk of body) {
-        // What the disk takes for it is not the store's.
-        clearTimeout(timer);
-        received += (chunk as Buffer).length;
-        if (length !== undefined && received > length) break;
-        yield chunk as Buffer;
-        timer = countdown(patience, stalled);
-      }
+      return await byPlain(plain);
     } catch (error) {
-      signal?.throwIfAborted();
-      throw this.#bucket.explain(key, error);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', stop);
-      body.destroy();
+      if (!(error instanceof NotPlain) && !isTriedAgain(error)) throw error;
+      const result = await bySdk(await this.#bySdk());
+      if (error instanceof NotPlain) this.#useSdkFor('answers', error.message);
+      return result;
     }
-    if (length !== undefined && received !== length) throw this.#wrongLength(key, length, received);
   }
 
-  #stalled(key: string, patience: number): ModelCacheError {
-    return new ModelCacheError('store-stalled', `no byte of ${key} came for ${patience / 1000} s`);
+  /** Whoever asked for the range asks again for what of it has not come. */
+  async #fetch(order: RangeOrder): Promise<FetchedRange> {
+    const plain = this.#isPlain.ranges ? this.#plain : undefined;
+    if (plain === undefined) return this.#fetchBySdk(order);
+    let received = 0;
+    const onBytes = (count: number): void => {
+      received += count;
+      order.onBytes(count);
+    };
+    try {
+      return await plain.fetch({ ...order, onBytes });
+    } catch (error) {
+      if (!(error instanceof NotPlain)) throw error;
+      if (received > 0) {
+        this.#useSdkFor('ranges', error.message);
+        throw new ModelCacheError('store-failed', `${this.url} broke off: ${error.message}`);
+      }
+      const fetched = await this.#fetchBySdk(order);
+      this.#useSdkFor('ranges', error.message);
+      return fetched;
+    }
   }
 
-  #wrongLength(key: string, wanted: number, found: number): ModelCacheError {
-    return new ModelCacheError('store-unreachable', `the connection ended in the middle of ${key}`, {
-      wanted: `${wanted} bytes`,
-      found: `${found > wanted ? 'more' : found} bytes`,
-    });
+  async #fetchBySdk(order: RangeOrder): Promise<FetchedRange> {
+    return rangesByGet(await this.#bySdk()).fetch(order);
+  }
+
+  /** What is under way comes to its end by itself. */
+  #useSdkFor(what: 'answers' | 'ranges', why: string): void {
+    const isFirst = this.#isPlain.answers && this.#isPlain.ranges;
+    this.#isPlain[what] = false;
+    if (isFirst) this.#events.onOnlySdk(why);
+  }
+
+  #bySdk(): Promise<SdkStore> {
+    this.#sdk ??= import('./s3-sdk-store.ts').then(
+      ({ SdkStore }) => new SdkStore(this.#settings, this.#credentials),
+    );
+    return this.#sdk;
   }
 }
 
-function destroyed(body: Readable): Promise<void> {
-  body.on('error', () => undefined).destroy();
-  return Promise.resolve();
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
+/** A silent store has been waited for long enough. */
+function isTriedAgain(error: unknown): boolean {
+  return (
+    error instanceof ModelCacheError &&
+    ['store-unreachable', 'store-throttled', 'store-failed'].includes(error.code)
+  );
 }

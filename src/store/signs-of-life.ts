@@ -14,6 +14,7 @@ export function withSigns(store: Store, onSign: () => void): Store {
     url: store.url,
     kind: store.kind,
     access: store.access,
+    ranges: store.ranges,
     multiparts: store.multiparts,
     list: (prefix, signal, onPage) =>
       store.list(prefix, signal, () => {

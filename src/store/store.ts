@@ -1,5 +1,7 @@
 import { ModelCacheError } from '../errors.ts';
 import type { ByteRange } from '../model/parts.ts';
+import type { DigestAlgorithm, Digests } from '../model/digest.ts';
+import type { Destination } from '../wire/messages.ts';
 
 /**
  * The remote side: objects under a prefix, by key. Keys are relative to the prefix and `/`-separated.
@@ -27,11 +29,51 @@ export interface Store {
    * nothing appears under the key and what was sent is taken back.
    */
   putLarge(key: string, chunks: AsyncIterable<Buffer>, options: PutLargeOptions): Promise<void>;
+  /** Bytes that are written to files beside this thread; undefined where they come through `get` only. */
+  readonly ranges: Ranges | undefined;
   /** Uploads that any number of pods can send parts to; undefined where an object is written in one go. */
   readonly multiparts: Multiparts | undefined;
   /** Takes back what uploads that nobody has added to since `before` (ms since 1970) have left. Returns how many. */
   abandonUploads(before: number, signal?: AbortSignal): Promise<number>;
   close(): void;
+}
+
+/** Bytes of objects, written where they belong. Errors are those of `Store`, and the disk's own. */
+export interface Ranges {
+  /**
+   * Writes one range of an object. Settles when nothing is written any more. `object-changed` and `object-size-differs`
+   * before a byte of another object is written.
+   */
+  fetch(order: RangeOrder): Promise<FetchedRange>;
+  /** Milliseconds that the store takes to accept a connection; undefined while that is not known. */
+  readonly roundTrip: number | undefined;
+}
+
+export interface RangeOrder {
+  readonly key: string;
+  /** Of an empty object, the empty one. */
+  readonly range: ByteRange;
+  /** Bytes of the whole object. */
+  readonly size: number;
+  /** The object must have this ETag; undefined: any. */
+  readonly etag: string | undefined;
+  readonly into: Destination;
+  /** Digests of the range's bytes that are wanted. */
+  readonly algorithms: readonly DigestAlgorithm[];
+  /** What broke off or fell silent may be the fault of the way that it took. */
+  readonly onNewConnection: boolean;
+  readonly signal: AbortSignal;
+  /** The bytes that come are of an object with this ETag. Not told where `into` is a file of its own. */
+  readonly onBegun: (etag: string) => void;
+  /** So many bytes more were written. */
+  readonly onBytes: (count: number) => void;
+  /** The disk takes long to take what has come. */
+  readonly onDiskBusy: () => void;
+}
+
+export interface FetchedRange {
+  readonly etag: string;
+  readonly digests: Digests;
 }
 
 /**

@@ -1,22 +1,21 @@
-import pLimit, { type LimitFunction } from 'p-limit';
-import { toModelCacheError, type ModelCacheError } from '../errors.ts';
-import { digestOpenFile } from '../cache/digest.ts';
+import { rm } from 'node:fs/promises';
 import { Flusher } from '../cache/flusher.ts';
+import { digestArriving } from '../cache/digest.ts';
 import type { Staging } from '../cache/staging.ts';
-import { writeAll } from '../cache/write-all.ts';
+import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { Arrival, wholeBlocks } from '../model/arrival.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, firstMismatch, type Digests } from '../model/digest.ts';
 import { bytesIn, missingRanges, type Journal } from '../model/partial.ts';
-import { cutRange, type ByteRange } from '../model/parts.ts';
-import { otherContent, otherObject, otherSize } from '../store/object-errors.ts';
-import { isWorthRetrying, type ObjectBody, type Store } from '../store/store.ts';
+import type { ByteRange } from '../model/parts.ts';
+import { otherContent } from '../store/object-errors.ts';
+import { rangesByGet } from '../store/ranges-by-get.ts';
+import { isWorthRetrying, type FetchedRange, type Store } from '../store/store.ts';
+import { connectionsAtOnce } from './files-at-once.ts';
+import { ATTEMPTS, ObjectFetch, type FetchTools } from './object-fetch.ts';
+import { Pacer } from './pacer.ts';
 import type { Progress } from './progress.ts';
 import { withRetries } from './retry.ts';
-
-/** Bytes asked for in one request, and requests at once. With the SDK, more of either costs memory and gains nothing. */
-const RANGE_BYTES = 16 * 1024 * 1024;
-const REQUESTS_AT_ONCE = 8;
-const ATTEMPTS = 4;
 
 /** Content that is staged and has been proved by its digests. Only this is published. */
 export interface VerifiedFile {
@@ -37,29 +36,24 @@ export interface DownloadEvents {
   readonly onResumed: (file: CatalogFile, bytes: number) => void;
 }
 
-/** One attempt at one file. */
-interface Attempt {
-  received: number;
-  etag: string | undefined;
-  /** What of the file needs no fetching. */
-  readonly done: readonly ByteRange[];
-  readonly onNewConnection: boolean;
-}
-
-/** Fetches files from a store, in ranges, several at once; what it returns is proved. */
+/** Fetches files from a store, in parts, several at once; what it returns is proved. */
 export class Downloader {
-  readonly #store: Store;
-  readonly #progress: Progress;
+  readonly #tools: FetchTools;
   readonly #signal: AbortSignal;
   readonly #events: DownloadEvents;
-  readonly #requests: LimitFunction = pLimit(REQUESTS_AT_ONCE);
   readonly #flusher = new Flusher();
+  #turns = 0;
 
   constructor(store: Store, progress: Progress, signal: AbortSignal, events: DownloadEvents) {
-    this.#store = store;
-    this.#progress = progress;
+    const ranges = store.ranges ?? rangesByGet(store);
+    this.#tools = { ranges, progress, pacer: new Pacer(progress, connectionsAtOnce()) };
     this.#signal = signal;
     this.#events = events;
+  }
+
+  /** Nothing is fetched any more. */
+  close(): void {
+    this.#tools.pacer.stop();
   }
 
   /**
@@ -68,19 +62,37 @@ export class Downloader {
    * What a killed run has left of it says nothing about the object when it turns out wrong.
    */
   async download(wanted: CatalogFile, staging: Staging): Promise<VerifiedFile> {
-    const resumed = staging.found && (await this.#resume(wanted, staging, staging.found));
+    const turn = (this.#turns += 1);
+    const resumed = staging.found && (await this.#resume(wanted, staging, staging.found, turn));
     if (resumed !== undefined) return resumed;
+    return this.#atMostTwice(wanted.key, (onNewConnection) =>
+      this.#attempt(wanted, staging, { turn, onNewConnection, etag: undefined, done: [] }),
+    );
+  }
+
+  /** The same for a small file, which is made for it at `path`, and is gone when this throws. */
+  async downloadSmall(wanted: CatalogFile, path: string): Promise<VerifiedFile> {
+    const turn = (this.#turns += 1);
+    return this.#atMostTwice(wanted.key, (onNewConnection) =>
+      this.#fetchSmall(wanted, path, turn, onNewConnection),
+    );
+  }
+
+  /** `attempt` is called a second time, on new connections, where that may help. */
+  #atMostTwice(
+    key: string,
+    attempt: (onNewConnection: boolean) => Promise<VerifiedFile>,
+  ): Promise<VerifiedFile> {
     const wrong: (string | undefined)[] = [];
     let onNewConnection = false;
     return withRetries(2, isWorthAnotherStart, this.#signal, async () => {
-      const attempt: Attempt = { received: 0, etag: undefined, done: [], onNewConnection };
-      onNewConnection = true;
       try {
-        return await this.#attempt(wanted, staging, attempt);
+        return await attempt(onNewConnection);
       } catch (error) {
-        if (toModelCacheError(error).code === 'object-digest-differs') wrong.push(attempt.etag);
+        onNewConnection = true;
+        if (error instanceof WrongContent) wrong.push(error.etag);
         const [first, second] = wrong;
-        if (first !== undefined && first === second) this.#events.onCorrupt({ key: wanted.key, etag: first });
+        if (first !== undefined && first === second) this.#events.onCorrupt({ key, etag: first });
         throw error;
       }
     });
@@ -90,136 +102,155 @@ export class Downloader {
   async #resume(
     wanted: CatalogFile,
     staging: Staging,
-    { etag, done }: Journal,
+    found: Journal,
+    turn: number,
   ): Promise<VerifiedFile | undefined> {
+    const done = wholeBlocks(wanted.size, found.done);
+    const { progress } = this.#tools;
     const bytes = bytesIn(done);
-    this.#progress.expect(0, -bytes);
+    progress.expect(0, -bytes);
     try {
-      const attempt = { received: 0, etag, done, onNewConnection: false };
-      const verified = await this.#attempt(wanted, staging, attempt);
+      const start = { turn, onNewConnection: false, etag: found.etag, done };
+      const verified = await this.#attempt(wanted, staging, start);
       this.#events.onResumed(wanted, bytes);
       return verified;
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!isWorthAnotherStart(error)) throw error;
-      this.#progress.expect(0, bytes);
+      progress.expect(0, bytes);
       return undefined;
     }
   }
 
-  async #attempt(wanted: CatalogFile, staging: Staging, attempt: Attempt): Promise<VerifiedFile> {
+  /** The file is hashed while it arrives. */
+  async #attempt(
+    wanted: CatalogFile,
+    staging: Staging,
+    { turn, onNewConnection, etag, done }: Start,
+  ): Promise<VerifiedFile> {
+    const { size, digests } = wanted;
+    const { progress } = this.#tools;
+    const arrival = Arrival.of(size, done);
+    const missing = missingRanges(size, done);
+    const object = { wanted, staging, arrival, missing, etag, onNewConnection, turn };
+    const fetch = new ObjectFetch(object, this.#tools, this.#signal);
+    const whileReading: <T>(read: () => Promise<T>) => Promise<T> = (read) => progress.whileReadingDisk(read);
+    const hashing =
+      digests === undefined
+        ? Promise.resolve({})
+        : digestArriving(staging.file, size, algorithmsOf(digests), arrival, whileReading);
+    hashing.catch(() => undefined);
     try {
-      await this.#fill(wanted, staging, attempt);
-      return await this.#verify(wanted, staging);
+      await fetch.run();
+      // Else whoever hashes it would wait for ever.
+      if (!arrival.isWhole) throw new Error(`bytes of ${wanted.key} are missing`);
+      const flushing = staging.needsFlush ? this.#flusher.flush(staging.path, this.#signal) : false;
+      const [hashed, flushed] = await Promise.allSettled([this.#unlessStopped(hashing), flushing]);
+      if (hashed.status === 'rejected') throw hashed.reason;
+      if (flushed.status === 'rejected') throw flushed.reason;
+      const found = hashed.value ?? {};
+      const mismatch = firstMismatch(digests ?? {}, found);
+      if (mismatch !== undefined) throw new WrongContent(wanted.key, mismatch, fetch.etag);
+      return { digests: found, isFlushed: flushed.value };
     } catch (error) {
-      this.#progress.takeBack(attempt.received);
+      arrival.end();
+      // Its descriptor is about to be closed.
+      await hashing.catch(() => undefined);
+      progress.takeBack(fetch.received);
       throw error;
     }
   }
 
-  /** Every range must be of the object that the first one came from. */
-  async #fill(wanted: CatalogFile, staging: Staging, attempt: Attempt): Promise<void> {
-    const pinned = Promise.withResolvers<string>();
-    pinned.promise.catch(() => undefined);
-    if (attempt.etag !== undefined) pinned.resolve(attempt.etag);
-    const isPinnedByFirst = attempt.etag === undefined;
-    const fetches = rangesToFetch(wanted.size, attempt.done).map((range, index) => {
-      const isFirst = isPinnedByFirst && index === 0;
-      const fetched = this.#requests(async () =>
-        this.#fetchRange(wanted, range, staging, attempt, isFirst ? pinned.resolve : await pinned.promise),
-      );
-      if (isFirst) fetched.catch(pinned.reject);
-      return fetched;
-    });
-    const results = await Promise.allSettled(fetches);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  /** One range, asked for again from where it broke off. Its object's ETag is known, or told as soon as it is. */
-  async #fetchRange(
-    { key, size }: CatalogFile,
-    range: ByteRange,
-    { file, journal }: Staging,
-    attempt: Attempt,
-    etag: string | ((etag: string) => void),
-  ): Promise<void> {
-    let position = range.start;
-    let pinned = typeof etag === 'string' ? etag : undefined;
+  async #fetchSmall(
+    { key, size, digests = {}, executable }: CatalogFile,
+    path: string,
+    turn: number,
+    onNewConnection: boolean,
+  ): Promise<VerifiedFile> {
+    const { pacer, progress, ranges } = this.#tools;
+    const mode = executable ? 0o777 : 0o666;
+    let received = 0;
     let tries = 0;
-    await this.#progress.whileWaiting(() =>
-      withRetries(ATTEMPTS, isWorthRetrying, this.#signal, async () => {
-        // It broke off right after its last byte. The rest would be an empty range, which a store takes for everything.
-        if (size > 0 && position >= range.end) return;
-        tries += 1;
-        const rest = size === 0 ? undefined : { start: position, end: range.end };
-        const body = await this.#store.get(key, {
-          ...(rest && { range: rest }),
-          etag: pinned,
+    const onBytes = (count: number): void => {
+      received += count;
+      progress.addBytes(count);
+    };
+    const fetchOnce = async (): Promise<FetchedRange> => {
+      tries += 1;
+      progress.takeBack(received);
+      received = 0;
+      pacer.know(ranges.roundTrip);
+      try {
+        return await ranges.fetch({
+          key,
+          range: { start: 0, end: size },
+          size,
+          etag: undefined,
+          into: { path, mode },
+          algorithms: algorithmsOf(digests),
+          onNewConnection: onNewConnection || tries > 1,
           signal: this.#signal,
-          // What broke off or fell silent may be the fault of the way that it took.
-          onNewConnection: attempt.onNewConnection || tries > 1,
+          onBegun: () => undefined,
+          onBytes,
+          onDiskBusy: () => progress.diskBusy(),
         });
-        const other = otherThanWanted(key, { size, etag: pinned }, body);
-        if (other !== undefined) {
-          await body.discard();
-          throw other;
-        }
-        if (typeof etag !== 'string' && pinned === undefined) {
-          // Before a byte of this object is written: what the journal said of another one is forgotten.
-          await journal?.begin(body.etag);
-          etag(body.etag);
-        }
-        pinned = body.etag;
-        attempt.etag = body.etag;
-        for await (const chunk of body.chunks) {
-          await writeAll(file, chunk, position);
-          position += chunk.length;
-          attempt.received += chunk.length;
-          this.#progress.addBytes(chunk.length);
-        }
-      }),
-    );
-    await journal?.note(range);
+      } catch (error) {
+        if (toModelCacheError(error).code === 'store-throttled') pacer.throttled();
+        throw error;
+      }
+    };
+    try {
+      const fetched = await pacer.lanes.run(turn, () => {
+        this.#signal.throwIfAborted();
+        pacer.asked(size);
+        return progress.whileWaiting(() => withRetries(ATTEMPTS, isWorthRetrying, this.#signal, fetchOnce));
+      });
+      const mismatch = firstMismatch(digests, fetched.digests);
+      if (mismatch === undefined) return { digests: fetched.digests, isFlushed: false };
+      await rm(path, { force: true });
+      throw new WrongContent(key, mismatch, fetched.etag);
+    } catch (error) {
+      progress.takeBack(received);
+      throw error;
+    }
   }
 
-  /** The flush is hidden by the hashing, or the other way round. */
-  async #verify({ key, size, digests }: CatalogFile, staging: Staging): Promise<VerifiedFile> {
-    const onBlock = (): void => this.#progress.diskSign();
-    const hashed =
-      digests &&
-      this.#progress.whileReadingDisk(() =>
-        digestOpenFile(staging.file, size, algorithmsOf(digests), this.#signal, onBlock),
-      );
-    const flushed = staging.needsFlush ? this.#flusher.flush(staging.path, this.#signal) : false;
-    const [hashing, flushing] = await Promise.allSettled([hashed, flushed]);
-    if (hashing.status === 'rejected') throw hashing.reason;
-    if (flushing.status === 'rejected') throw flushing.reason;
-    const found = hashing.value ?? {};
-    const mismatch = firstMismatch(digests ?? {}, found);
-    if (mismatch === undefined) return { digests: found, isFlushed: flushing.value };
-    throw otherContent(key, mismatch);
+  /** A read from a disk that does not answer cannot be told to stop. */
+  #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const stopped = Promise.withResolvers<never>();
+    const stop = (): void => stopped.reject(this.#signal.reason);
+    if (this.#signal.aborted) stop();
+    this.#signal.addEventListener('abort', stop, { once: true });
+    return Promise.race([work, stopped.promise]).finally(() =>
+      this.#signal.removeEventListener('abort', stop),
+    );
   }
 }
 
-/** Not every store heeds the ETag that it is asked for. */
-function otherThanWanted(
-  key: string,
-  wanted: { readonly size: number; readonly etag: string | undefined },
-  found: ObjectBody,
-): ModelCacheError | undefined {
-  if (wanted.etag !== undefined && wanted.etag !== found.etag)
-    return otherObject(key, wanted.etag, found.etag);
-  const size = found.objectSize ?? wanted.size;
-  return size === wanted.size ? undefined : otherSize(key, wanted.size, size);
+/** How one go at a file begins. */
+interface Start {
+  readonly turn: number;
+  readonly onNewConnection: boolean;
+  readonly etag: string | undefined;
+  /** What is there, in whole blocks. */
+  readonly done: readonly ByteRange[];
+}
+
+/** All of an object came, and is not what it should be. */
+class WrongContent extends ModelCacheError {
+  readonly etag: string | undefined;
+
+  constructor(
+    key: string,
+    mismatch: { readonly wanted: string; readonly found: string },
+    etag: string | undefined,
+  ) {
+    const { code, message, wanted, found, hint } = otherContent(key, mismatch);
+    super(code, message, { wanted, found, hint });
+    this.etag = etag;
+  }
 }
 
 function isWorthAnotherStart(error: unknown): boolean {
   return ['object-changed', 'object-digest-differs'].includes(toModelCacheError(error).code);
-}
-
-/** An empty object is one empty range. */
-function rangesToFetch(size: number, done: readonly ByteRange[]): readonly ByteRange[] {
-  if (size === 0) return [{ start: 0, end: 0 }];
-  return missingRanges(size, done).flatMap((range) => cutRange(range, RANGE_BYTES));
 }

@@ -13,6 +13,8 @@ export class Progress {
   readingDisk = 0;
   /** `performance.now()` when the disk last gave something. */
   lastDiskSign = performance.now();
+  /** `performance.now()` since when the disk has not taken what came; undefined: it takes it. */
+  diskBusySince: number | undefined;
 
   expect(files: number, bytes: number): void {
     this.filesTotal += files;
@@ -26,6 +28,13 @@ export class Progress {
 
   addBytes(bytes: number): void {
     this.bytesDone += bytes;
+    this.diskBusySince = undefined;
+    this.sign();
+  }
+
+  /** Something has come, and the disk does not take it. That is not the store's fault. */
+  diskBusy(): void {
+    this.diskBusySince ??= performance.now();
     this.sign();
   }
 

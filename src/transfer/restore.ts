@@ -5,7 +5,7 @@ import { filesAtOnce } from './files-at-once.ts';
 import { createPace } from '../cache/pace.ts';
 import type { Publisher } from '../cache/publish.ts';
 import { freeBytes } from '../cache/space.ts';
-import { isResumable, withStaged } from '../cache/staging.ts';
+import { isResumable, withSmallStaged, withStaged } from '../cache/staging.ts';
 import type { State } from '../cache/state.ts';
 import { bytesShort } from '../model/budget.ts';
 import type { CatalogFile } from '../model/catalog.ts';
@@ -14,7 +14,7 @@ import { snapshotPath } from '../model/paths.ts';
 import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
 import type { TreeName } from '../model/tree.ts';
 import type { Store } from '../store/store.ts';
-import { Downloader } from './download.ts';
+import { Downloader, type VerifiedFile } from './download.ts';
 import type { Progress } from './progress.ts';
 
 type FileItem = Extract<PlanItem, { kind: 'file' }>;
@@ -90,17 +90,24 @@ class RestoreRun {
     }
   }
 
+  /** Small ones need no staging of their own, and so many more of them may be on their way. */
   async fetchFiles(): Promise<void> {
-    const limit = pLimit(filesAtOnce());
+    const limits = { large: pLimit(filesAtOnce()), small: pLimit(SMALL_AT_ONCE) };
     const biggestFirst = this.#plan.items
       .filter(isFileToFetch)
       .map((item) => ({ item, luck: Math.random() }))
       .toSorted((a, b) => b.item.file.size - a.item.file.size || a.luck - b.luck);
-    const results = await Promise.allSettled(
-      biggestFirst.map(({ item }) => limit(() => this.#fetchOrStop(item))),
-    );
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw this.#signal.aborted ? this.#signal.reason : failed.reason;
+    try {
+      const results = await Promise.allSettled(
+        biggestFirst.map(({ item }) =>
+          (isSmall(item.file) ? limits.small : limits.large)(() => this.#fetchOrStop(item)),
+        ),
+      );
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw this.#signal.aborted ? this.#signal.reason : failed.reason;
+    } finally {
+      this.#downloader.close();
+    }
   }
 
   publishRefs(): void {
@@ -147,17 +154,23 @@ class RestoreRun {
 
   async #fetch({ tree, path, file }: FileItem): Promise<void> {
     const { publisher, state } = this.#tools;
+    const { dir } = this.#plan;
     const local = this.#localPath(tree, path);
     publisher.prepare(local);
+    const publish = (stagedPath: string, { digests, isFlushed }: VerifiedFile): void => {
+      this.#signal.throwIfAborted();
+      state.remember(local, publisher.publishFile(stagedPath, local), digests, isFlushed);
+      this.#publishLinksTo(nameOf(tree, path));
+    };
+    if (isSmall(file)) {
+      await withSmallStaged(dir, file, (staged) => this.#downloader.downloadSmall(file, staged), publish);
+      return;
+    }
     await withStaged(
-      this.#plan.dir,
+      dir,
       file,
       (staging) => this.#downloader.download(file, staging),
-      (stagedPath, { digests, isFlushed }) => {
-        this.#signal.throwIfAborted();
-        state.remember(local, publisher.publishFile(stagedPath, local), digests, isFlushed);
-        this.#publishLinksTo(nameOf(tree, path));
-      },
+      publish,
       () => isInterrupted(this.#tools.signal),
     );
   }
@@ -192,6 +205,14 @@ class RestoreRun {
   #localPath(tree: TreeName, path: string): string {
     return `${Object.hasOwn(this.#plan.roots, tree) ? this.#plan.roots[tree] : tree}/${path}`;
   }
+}
+
+const SMALL_AT_ONCE = 64;
+const SMALL_BYTES = 1024 * 1024;
+
+/** It comes in one request, and is hashed by whoever receives it. */
+function isSmall({ size, digests }: CatalogFile): boolean {
+  return size <= SMALL_BYTES && digests !== undefined;
 }
 
 /** The next run of this dir is to go on; whatever else ends a restore, the server needs the room now. */

@@ -75,6 +75,12 @@ function reasonToStop(
       `nothing came from the store for ${seconds(stall)} (--stall)`,
     );
   }
+  const { diskBusySince = now } = progress;
+  if (stall > 0 && now - diskBusySince > stall) {
+    return new ModelCacheError('disk-stalled', `the disk took nothing for ${seconds(stall)} (--stall)`, {
+      hint: 'look after the disk; another dir is --dir',
+    });
+  }
   if (stall > 0 && progress.readingDisk > 0 && now - progress.lastDiskSign > stall) {
     return new ModelCacheError('disk-stalled', `the disk gave nothing for ${seconds(stall)} (--stall)`, {
       hint: 'look after the disk; another dir is --dir',

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { readCatalog } from '../../src/store/read-catalog.ts';
 import { listed } from '../store/bodies.ts';
 import { s3Settings, staticKeys, withS3Store } from '../store/s3-settings.ts';
-import type { S3Settings } from '../../src/store/s3-client.ts';
+import type { S3Settings } from '../../src/store/s3-access.ts';
 import { startMinio, type Minio } from '../support/minio.ts';
 
 let minio: Minio;

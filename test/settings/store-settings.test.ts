@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { explain } from '../../src/errors.ts';
 import type { Environment, Flags } from '../../src/settings/raw.ts';
 import { resolveSettings, type Settings } from '../../src/settings/settings.ts';
-import type { S3Settings } from '../../src/store/s3-client.ts';
+import type { S3Settings } from '../../src/store/s3-access.ts';
 
 test('S3_BUCKET alone names the store', () => {
   const { bucket, prefix } = s3Of({ S3_BUCKET: 'my-bucket' });

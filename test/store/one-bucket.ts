@@ -18,6 +18,7 @@ export function storeOf(
     url: 'test://bucket',
     kind: 'store',
     access: '',
+    ranges: undefined,
     multiparts: undefined,
     async *list(prefix, signal, onPage = () => undefined) {
       for await (const object of objects()) {

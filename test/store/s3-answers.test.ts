@@ -34,7 +34,7 @@ test('a body that stalls is given up with store-stalled', async () => {
   const script: Script = (_, response) => startBody(response, 100, 'only the beginning');
   await withServer(script, async ({ endpoint }) => {
     await withS3Store({ endpoint, idleTimeout: 300 }, async (store) => {
-      await assert.rejects(soon(drain(await store.get('k'))), { code: 'store-stalled', message: /\bk\b/ });
+      await assert.rejects(soon(store.get('k').then(drain)), { code: 'store-stalled', message: /\bk\b/ });
     });
   });
 });
@@ -131,7 +131,6 @@ test('a whole object that comes in chunks, without a length, is taken as it come
   await withServer(script, async ({ endpoint }) => {
     await withS3Store({ endpoint }, async (store) => {
       const body = await store.get('k');
-      assert.equal(body.objectSize, undefined);
       assert.equal(String(await readSmall(body, 100)), 'in chunks');
       await assert.rejects(readSmall(await store.get('k'), 8), { code: 'object-size-differs' });
     });

@@ -1,5 +1,5 @@
 import type { CredentialSettings } from '../../src/store/credentials.ts';
-import type { S3Settings } from '../../src/store/s3-client.ts';
+import type { S3Settings } from '../../src/store/s3-access.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
 
 export const NO_CREDENTIALS: CredentialSettings = {

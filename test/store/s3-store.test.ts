@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
-import type { S3Settings } from '../../src/store/s3-client.ts';
+import type { S3Settings } from '../../src/store/s3-access.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
 import { startMinio, type Minio } from '../support/minio.ts';
 import { contentOf, listed, soon } from './bodies.ts';

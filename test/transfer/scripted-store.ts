@@ -31,6 +31,7 @@ export function storeThat(
     list: never,
     put: never,
     putLarge: never,
+    ranges: undefined,
     multiparts: undefined,
     abandonUploads: never,
     close: never,

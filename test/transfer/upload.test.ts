@@ -202,6 +202,7 @@ function but(store: Store, changes: Partial<Store>): Store {
     url: store.url,
     kind: store.kind,
     access: store.access,
+    ranges: store.ranges,
     multiparts: store.multiparts,
     close: () => undefined,
     ...bound,

@@ -1,0 +1,98 @@
+import {
+  Agent as HttpAgent,
+  request as requestPlain,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
+import { Agent as HttpsAgent, request as requestTls } from 'node:https';
+import { countdown } from '../countdown.ts';
+import type { Endpoint } from '../wire/connection.ts';
+import type { SignedRequest } from './s3-signer.ts';
+
+/** A small answer: a listing's page, a manifest, or what was said instead. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** The store said nothing, or did not come to an end. */
+export class TookTooLong extends Error {}
+
+/** More than anything that is read as one. */
+export class AnswerTooLarge extends Error {}
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** Asks one endpoint for small answers, on connections that are kept. */
+export class WholeAnswers {
+  /** Milliseconds that the quickest connection took to be accepted; undefined while there was none. */
+  connectMs: number | undefined;
+  readonly #endpoint: Endpoint;
+  readonly #agent: HttpAgent;
+  readonly #patience: number;
+
+  /** What is not whole within `patience` milliseconds is given up. 0: never. */
+  constructor(endpoint: Endpoint, patience: number) {
+    this.#endpoint = endpoint;
+    const { ca } = endpoint;
+    this.#agent = endpoint.isTls
+      ? new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
+      : new HttpAgent({ keepAlive: true });
+    this.#patience = patience;
+  }
+
+  /** Throws what the connection threw, `TookTooLong`, `AnswerTooLarge`, or the reason of `signal`. */
+  async read(request: SignedRequest, signal: AbortSignal | undefined): Promise<WholeAnswer> {
+    signal?.throwIfAborted();
+    const sent = this.#send(request);
+    const stop = (): void => void sent.destroy(signal?.reason as Error);
+    const timer = countdown(this.#patience, () => sent.destroy(new TookTooLong()));
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      return await answerTo(sent);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #send({ method, target, headers }: SignedRequest): ClientRequest {
+    const { host, port, isTls } = this.#endpoint;
+    const request = isTls ? requestTls : requestPlain;
+    const sent = request({ host, port, method, path: target, headers, agent: this.#agent });
+    sent.on('socket', (socket) => {
+      if (!socket.connecting) return;
+      const start = performance.now();
+      socket.once('connect', () => {
+        this.connectMs = Math.min(this.connectMs ?? Infinity, performance.now() - start);
+      });
+    });
+    sent.end();
+    return sent;
+  }
+}
+
+async function answerTo(sent: ClientRequest): Promise<WholeAnswer> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    sent.once('response', resolve);
+    sent.on('error', reject);
+  });
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer) {
+    length += (chunk as Buffer).length;
+    if (length > MAX_ANSWER_BYTES) throw new AnswerTooLarge(`a body of more than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk as Buffer);
+  }
+  const headers = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as const);
+  return {
+    status: answer.statusCode ?? 0,
+    headers: Object.fromEntries(headers),
+    body: Buffer.concat(chunks, length),
+  };
+}

@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+const IS_SOURCE = import.meta.filename.endsWith('.ts');
+
+/** Each is built by itself, as CommonJS: it has to start fast and stay small. */
+const THREADS = {
+  receiver: 'wire/receiver-thread',
+} as const;
+
+/** Starts one of the program's threads. It keeps nobody waiting until it is referenced. */
+export function startThread(name: keyof typeof THREADS, workerData: unknown): Worker {
+  const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
+  const worker = new Worker(join(import.meta.dirname, file), {
+    workerData,
+    // Nothing of the environment is their business.
+    env: {},
+    // Their own, which nobody reads: else the process's streams would be touched.
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
+  worker.unref();
+  return worker;
+}

@@ -1,0 +1,167 @@
+import { toModelCacheError } from '../errors.ts';
+import type { Staging } from '../cache/staging.ts';
+import { BLOCK_BYTES, type Arrival } from '../model/arrival.ts';
+import type { CatalogFile } from '../model/catalog.ts';
+import { takePart } from '../model/pace.ts';
+import type { ByteRange } from '../model/parts.ts';
+import { otherObject } from '../store/object-errors.ts';
+import { isWorthRetrying, type Ranges } from '../store/store.ts';
+import type { Pacer } from './pacer.ts';
+import type { Progress } from './progress.ts';
+import { withRetries } from './retry.ts';
+
+export const ATTEMPTS = 5;
+/** A line of the journal for so many bytes at least. */
+const NOTED_BYTES = 2 * BLOCK_BYTES;
+/** More lines than this are not read. */
+const MOST_NOTES = 30_000;
+
+export interface FetchTools {
+  readonly ranges: Ranges;
+  readonly pacer: Pacer;
+  readonly progress: Progress;
+}
+
+export interface ObjectToFetch {
+  readonly wanted: CatalogFile;
+  readonly staging: Staging;
+  readonly arrival: Arrival;
+  /** In order. */
+  readonly missing: readonly ByteRange[];
+  /** Of the object that what is there already came from. */
+  readonly etag: string | undefined;
+  readonly onNewConnection: boolean;
+  /** Files of a lower turn are fetched first. */
+  readonly turn: number;
+}
+
+/** One go at what is missing of one object: part by part, as many at once as the pace allows. */
+export class ObjectFetch {
+  /** Bytes that this go has written. */
+  received = 0;
+  /** Of the object that they are of. */
+  etag: string | undefined;
+  readonly #tools: FetchTools;
+  readonly #object: ObjectToFetch;
+  readonly #ending = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #noteBytes: number;
+  readonly #done = Promise.withResolvers<void>();
+  #left: readonly ByteRange[];
+  #open = 0;
+  #begun: Promise<void> | undefined;
+
+  constructor(object: ObjectToFetch, tools: FetchTools, signal: AbortSignal) {
+    this.etag = object.etag;
+    this.#tools = tools;
+    this.#object = object;
+    this.#left = object.wanted.size === 0 ? [{ start: 0, end: 0 }] : object.missing;
+    this.#signal = AbortSignal.any([signal, this.#ending.signal]);
+    this.#noteBytes = Math.max(NOTED_BYTES, object.wanted.size / MOST_NOTES);
+  }
+
+  /** Settles when nothing of it is under way any more. Every byte is of the same object then. */
+  async run(): Promise<void> {
+    this.#goOn();
+    if (this.#open > 0) await this.#done.promise;
+    await this.#begun;
+    // The first reason: what it has stopped has others.
+    this.#signal.throwIfAborted();
+  }
+
+  /** One more part, and behind it, when it has a lane, the next. */
+  #goOn(): void {
+    if (this.#left.length === 0 || this.#signal.aborted) return;
+    this.#open += 1;
+    void this.#inLane().finally(() => {
+      this.#open -= 1;
+      if (this.#open === 0) this.#done.resolve();
+    });
+  }
+
+  async #inLane(): Promise<void> {
+    const { pacer, progress, ranges } = this.#tools;
+    try {
+      await pacer.lanes.run(this.#object.turn, async () => {
+        this.#signal.throwIfAborted();
+        pacer.know(ranges.roundTrip);
+        const { part, left } = takePart(this.#left, pacer.next());
+        this.#left = left;
+        if (part === undefined) return;
+        pacer.asked(part.end - part.start);
+        this.#goOn();
+        await progress.whileWaiting(() => this.#fetch(part));
+      });
+    } catch (error) {
+      this.#ending.abort(error);
+    }
+  }
+
+  /** One part, asked for again from where it broke off. */
+  async #fetch(range: ByteRange): Promise<void> {
+    const { ranges, pacer, progress } = this.#tools;
+    const { wanted, staging, arrival, onNewConnection } = this.#object;
+    const { key, size } = wanted;
+    let position = range.start;
+    let noted = range.start;
+    let tries = 0;
+    const note = (): void => {
+      if (noted < position) this.#note({ start: noted, end: position });
+      noted = position;
+    };
+    const onBytes = (count: number): void => {
+      position += count;
+      this.received += count;
+      progress.addBytes(count);
+      if (position - noted >= this.#noteBytes) note();
+    };
+    try {
+      await withRetries(ATTEMPTS, isWorthRetrying, this.#signal, async () => {
+        // It broke off right after its last byte. The rest would be an empty range, which a store takes for everything.
+        if (size > 0 && position >= range.end) return;
+        tries += 1;
+        try {
+          const { etag } = await ranges.fetch({
+            key,
+            range: { start: position, end: range.end },
+            size,
+            etag: this.etag,
+            into: { fd: staging.file.fd, arrival: arrival.memory },
+            algorithms: [],
+            onNewConnection: onNewConnection || tries > 1,
+            signal: this.#signal,
+            onBegun: (etag) => this.#isOf(etag),
+            onBytes,
+            onDiskBusy: () => progress.diskBusy(),
+          });
+          this.#isOf(etag);
+        } catch (error) {
+          if (toModelCacheError(error).code === 'store-throttled') pacer.throttled();
+          throw error;
+        }
+      });
+    } finally {
+      note();
+    }
+  }
+
+  /** Parts that were asked for before the first answer came may be of different objects. */
+  #isOf(etag: string): void {
+    this.etag ??= etag;
+    const { key } = this.#object.wanted;
+    if (this.etag !== etag) this.#ending.abort(otherObject(key, this.etag, etag));
+    else this.#begun ??= this.#object.staging.journal?.begin(etag, this.#here());
+  }
+
+  /** What was there before is noted anew, in front of what comes. */
+  #here(): readonly ByteRange[] {
+    const { staging, etag } = this.#object;
+    return etag === undefined ? [] : (staging.found?.done ?? []);
+  }
+
+  #note(range: ByteRange): void {
+    const { journal } = this.#object.staging;
+    if (journal === undefined) return;
+    this.#begun = (this.#begun ?? Promise.resolve()).then(() => journal.note(range));
+  }
+}

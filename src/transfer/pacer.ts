@@ -1,0 +1,73 @@
+import { firstPace, nextPace, partBytes, type Pace } from '../model/pace.ts';
+import { Lanes } from './lanes.ts';
+import type { Progress } from './progress.ts';
+
+const SAMPLE_MS = 250;
+
+/** Keeps the pace of all requests: how many lanes there are, and how much is asked for in each. */
+export class Pacer {
+  readonly lanes: Lanes;
+  readonly #progress: Progress;
+  readonly #most: number;
+  readonly #timer: NodeJS.Timeout;
+  #pace: Pace;
+  #isKnown = false;
+  #isThrottled = false;
+  #wasFull = true;
+  #last: { readonly now: number; readonly bytes: number };
+  /** Bytes that have been asked for. */
+  #asked = 0;
+
+  /** `most` requests side by side are within this process's limits. */
+  constructor(progress: Progress, most: number) {
+    this.#progress = progress;
+    this.#most = most;
+    this.#pace = firstPace(undefined, most);
+    this.lanes = new Lanes(this.#pace.width);
+    this.#last = { now: performance.now(), bytes: 0 };
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#timer.unref();
+  }
+
+  /** How long the store takes to accept a connection; the first that is known counts. */
+  know(roundTripMs: number | undefined): void {
+    if (this.#isKnown || roundTripMs === undefined) return;
+    this.#isKnown = true;
+    this.#use(firstPace(roundTripMs, this.#most));
+  }
+
+  /** Bytes to ask for now. */
+  next(): number {
+    return partBytes(this.#pace, Math.max(0, this.#progress.bytesTotal - this.#asked));
+  }
+
+  asked(bytes: number): void {
+    this.#asked += bytes;
+  }
+
+  /** The store has said that it is too much. */
+  throttled(): void {
+    this.#isThrottled = true;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #sample(): void {
+    const now = performance.now();
+    const bytes = this.#progress.bytesDone;
+    const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
+    const isFull = this.#wasFull && this.lanes.isFull;
+    const sample = { now, rate, isFull, isThrottled: this.#isThrottled };
+    this.#use(nextPace(this.#pace, sample, this.#most));
+    this.#last = { now, bytes };
+    this.#isThrottled = false;
+    this.#wasFull = this.lanes.isFull;
+  }
+
+  #use(pace: Pace): void {
+    this.#pace = pace;
+    if (this.lanes.width !== pace.width) this.lanes.width = pace.width;
+  }
+}

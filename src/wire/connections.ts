@@ -1,0 +1,100 @@
+import {
+  ClosedBeforeAnswer,
+  Connection,
+  LOOKS,
+  type AnswerReader,
+  type Endpoint,
+  type PlainRequest,
+} from './connection.ts';
+
+export interface ExchangeOptions {
+  /** On a connection of its own: what arrived wrong may have been the way's fault. */
+  readonly onNewConnection?: boolean;
+  /** Hears of a way to end it. */
+  readonly onBegin?: (end: (reason: Error) => void) => void;
+}
+
+/** What is known after an exchange. */
+export interface Exchanged {
+  /** Milliseconds that a connection made for it took to be accepted. */
+  readonly connectMs: number | undefined;
+}
+
+/** Connections to one endpoint, kept while they are of use. The last one that became free is taken first: it is the warmest. */
+export class Connections {
+  readonly #endpoint: Endpoint;
+  readonly #memory: Uint8Array;
+  readonly #all = new Set<Connection>();
+  readonly #idle: Connection[] = [];
+  readonly #looking: NodeJS.Timeout | undefined;
+  #session: Buffer | undefined;
+
+  /** All are read into `memory`; silent for `patience` milliseconds, a connection is ended. 0: never. */
+  constructor(endpoint: Endpoint, memory: Uint8Array, patience: number) {
+    this.#endpoint = endpoint;
+    this.#memory = memory;
+    if (patience <= 0) return;
+    this.#looking = setInterval(() => this.#look(), patience / LOOKS);
+    this.#looking.unref();
+  }
+
+  /**
+   * Sends a request and reads the answer. One that met a connection which the other side was about to close is sent
+   * once more; `reader` has heard nothing by then.
+   */
+  async exchange(
+    request: PlainRequest,
+    reader: AnswerReader,
+    options: ExchangeOptions = {},
+  ): Promise<Exchanged> {
+    const kept = options.onNewConnection === true ? undefined : this.#takeIdle();
+    if (kept !== undefined) {
+      try {
+        await this.#over(kept, request, reader, options);
+        return { connectMs: undefined };
+      } catch (error) {
+        if (!(error instanceof ClosedBeforeAnswer)) throw error;
+      }
+    }
+    const fresh = this.#open();
+    await this.#over(fresh, request, reader, options);
+    return { connectMs: fresh.connectMs };
+  }
+
+  close(): void {
+    clearInterval(this.#looking);
+    for (const connection of this.#all) connection.destroy();
+  }
+
+  async #over(
+    connection: Connection,
+    request: PlainRequest,
+    reader: AnswerReader,
+    { onBegin, onNewConnection = false }: ExchangeOptions,
+  ): Promise<void> {
+    onBegin?.((reason) => connection.destroy(reason));
+    await connection.exchange(request, reader);
+    if (onNewConnection) connection.destroy();
+    else if (connection.isUsable) this.#idle.push(connection);
+  }
+
+  #takeIdle(): Connection | undefined {
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined || connection.isUsable) return connection;
+    }
+  }
+
+  #open(): Connection {
+    const connection = new Connection(this.#endpoint, this.#memory, this.#session, {
+      onSession: (session) => (this.#session = session),
+      onEnd: (ended) => this.#all.delete(ended),
+    });
+    this.#all.add(connection);
+    return connection;
+  }
+
+  #look(): void {
+    for (const connection of this.#all) connection.look();
+  }
+}

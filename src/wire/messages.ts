@@ -1,0 +1,80 @@
+import type { ArrivalMemory } from '../model/arrival.ts';
+import type { Digests, DigestAlgorithm } from '../model/digest.ts';
+import type { Endpoint } from './connection.ts';
+
+/** What crosses between a thread that receives and the one that it works for. Plain values. */
+
+export interface ReceiverData {
+  readonly endpoint: Endpoint;
+  /** Milliseconds; 0: never. */
+  readonly patience: number;
+  /** Two cells: WRITES counts what was written, IS_WRITING is 1 while a write is under way. */
+  readonly signs: SharedArrayBuffer;
+}
+
+export const WRITES = 0;
+export const IS_WRITING = 1;
+
+/** Where bytes go. */
+export type Destination =
+  /** A file that stays the sender's, and is told of what has arrived. */
+  | { readonly fd: number; readonly arrival: ArrivalMemory }
+  /** A file that is made for them, and removed again when they do not come. */
+  | { readonly path: string; readonly mode: number };
+
+export interface FetchOrder {
+  readonly kind: 'fetch';
+  readonly id: number;
+  /** The whole request. */
+  readonly request: string;
+  /** Of the object's bytes; without any, all of it is asked for, and has none. */
+  readonly start: number;
+  readonly end: number;
+  /** Bytes of the whole object. */
+  readonly size: number;
+  /** Another one is refused before a byte is written; undefined: any. */
+  readonly etag: string | undefined;
+  readonly into: Destination;
+  /** Of the bytes of this range; by these it may be a whole small object. */
+  readonly algorithms: readonly DigestAlgorithm[];
+  readonly onNewConnection: boolean;
+}
+
+export type ToReceiver = FetchOrder | { readonly kind: 'cancel'; readonly id: number };
+
+/** An answer that is no content. */
+export interface Refusal {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export type Failure =
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** A client that knows more may be able to read it. */
+  | { readonly kind: 'unusual'; readonly what: string }
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'other-object'; readonly etag: string; readonly size: number }
+  | {
+      readonly kind: 'connection' | 'disk';
+      readonly code: string | undefined;
+      readonly errno: number | undefined;
+      readonly syscall: string | undefined;
+      readonly path: string | undefined;
+      readonly message: string;
+    };
+
+export type FromReceiver =
+  | { readonly kind: 'begun'; readonly id: number; readonly etag: string }
+  /** So many bytes more were written. */
+  | { readonly kind: 'moved'; readonly moved: readonly (readonly [id: number, bytes: number])[] }
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly bytes: number;
+      readonly etag: string;
+      readonly digests: Digests;
+      readonly connectMs: number | undefined;
+    }
+  | { readonly kind: 'failed'; readonly id: number; readonly bytes: number; readonly failure: Failure };

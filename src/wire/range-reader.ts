@@ -1,0 +1,195 @@
+import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
+import { Arrival } from '../model/arrival.ts';
+import { Digester } from '../model/digester.ts';
+import type { Digests } from '../model/digest.ts';
+import type { AnswerReader } from './connection.ts';
+import { IS_WRITING, WRITES, type Destination, type FetchOrder, type Refusal } from './messages.ts';
+import { UnusualAnswer, type ResponseHead } from './response-head.ts';
+
+/** The store answered something else than content. */
+export class Refused extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(`status ${refusal.status}`);
+    this.refusal = refusal;
+  }
+}
+
+/** Another object than the one that was asked for. */
+export class OtherObject extends Error {
+  readonly etag: string;
+  readonly size: number;
+
+  constructor(etag: string, size: number) {
+    super('another object');
+    this.etag = etag;
+    this.size = size;
+  }
+}
+
+/** Not the store's fault. */
+export class DiskFailed extends Error {}
+
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/** Writes the bytes of one range where they belong, as they come. */
+export class RangeReader implements AnswerReader {
+  etag = '';
+  /** Written since the last look at it. */
+  moved = 0;
+  readonly #order: FetchOrder;
+  readonly #file: OpenDestination;
+  readonly #digester: Digester | undefined;
+  readonly #onBegin: () => void;
+  #position: number;
+  #refusal: { readonly head: ResponseHead; readonly bytes: Buffer[]; left: number } | undefined;
+
+  constructor(order: FetchOrder, signs: Int32Array, onBegin: () => void) {
+    this.#order = order;
+    this.#file = new OpenDestination(order.into, signs);
+    this.#digester =
+      order.algorithms.length === 0 ? undefined : new Digester(order.algorithms, order.end - order.start);
+    this.#onBegin = onBegin;
+    this.#position = order.start;
+  }
+
+  begin(head: ResponseHead): void {
+    if (head.status !== 200 && head.status !== 206) {
+      const { contentLength } = head;
+      if (head.status < 400) throw new UnusualAnswer(`status ${head.status}`);
+      // Its words may come in chunks, as those of AWS do: its status says enough.
+      const isRead = contentLength !== undefined && contentLength <= MAX_REFUSAL_BYTES;
+      this.#refusal = { head, bytes: [], left: isRead ? contentLength : 0 };
+      if (this.#refusal.left === 0) throw this.#refused();
+      return;
+    }
+    const { etag, size } = this.#order;
+    const found = objectIn(head, this.#order);
+    this.etag = found.etag;
+    if ((etag !== undefined && etag !== found.etag) || size !== found.size)
+      throw new OtherObject(found.etag, found.size);
+    this.#file.open();
+    this.#onBegin();
+  }
+
+  take(bytes: Buffer): void {
+    if (this.#refusal !== undefined) {
+      this.#refusal.bytes.push(Buffer.from(bytes));
+      this.#refusal.left -= bytes.length;
+      if (this.#refusal.left === 0) throw this.#refused();
+      return;
+    }
+    this.#digester?.update(bytes);
+    this.#file.write(bytes, this.#position);
+    this.#position += bytes.length;
+    this.moved += bytes.length;
+  }
+
+  /** After the last byte. */
+  finish(): Digests {
+    this.#file.close();
+    return this.#digester?.digests() ?? {};
+  }
+
+  /** What has come of a small file is of no use. */
+  giveUp(): void {
+    this.#file.remove();
+  }
+
+  #refused(): Refused {
+    const { head, bytes } = this.#refusal ?? { head: undefined, bytes: [] };
+    return new Refused({
+      status: head?.status ?? 0,
+      headers: Object.fromEntries(head?.headers ?? []),
+      body: Buffer.concat(bytes).toString('utf8'),
+    });
+  }
+}
+
+/** Which object the answer is of. Throws UnusualAnswer for other bytes than those that were asked for. */
+function objectIn(
+  { status, headers, contentLength }: ResponseHead,
+  { start, end, size }: FetchOrder,
+): { readonly etag: string; readonly size: number } {
+  if (contentLength === undefined) throw new UnusualAnswer('content without a length');
+  const etag = headers.get('etag');
+  if (etag === undefined || etag === '') throw new UnusualAnswer('content without an ETag');
+  if (status === 200) {
+    const isAll = start === 0 && end === size;
+    if (!isAll) throw new UnusualAnswer('everything instead of a range');
+    return { etag, size: contentLength };
+  }
+  const range = headers.get('content-range') ?? '';
+  const [, first, last, whole] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(range) ?? [];
+  if (Number(whole) !== size && whole !== undefined) return { etag, size: Number(whole) };
+  if (Number(first) !== start || Number(last) !== end - 1 || contentLength !== end - start)
+    throw new UnusualAnswer('another range');
+  return { etag, size };
+}
+
+/** A file to write to; the disk's errors are told apart from the connection's. */
+class OpenDestination {
+  readonly #into: Destination;
+  readonly #arrival: Arrival | undefined;
+  readonly #signs: Int32Array;
+  #fd: number | undefined;
+  #isOurs = false;
+
+  constructor(into: Destination, signs: Int32Array) {
+    this.#into = into;
+    this.#arrival = 'arrival' in into ? new Arrival(into.arrival) : undefined;
+    this.#signs = signs;
+  }
+
+  open(): void {
+    const into = this.#into;
+    if ('fd' in into) {
+      this.#fd = into.fd;
+      return;
+    }
+    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+    this.#fd = this.#onDisk(() => openSync(into.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, into.mode));
+    this.#isOurs = true;
+  }
+
+  write(bytes: Buffer, position: number): void {
+    const fd = this.#fd ?? -1;
+    for (let done = 0; done < bytes.length;)
+      done += this.#onDisk(() => writeSync(fd, bytes, done, bytes.length - done, position + done));
+    this.#arrival?.add(position, position + bytes.length);
+  }
+
+  close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (this.#isOurs && fd !== undefined) this.#onDisk(() => closeSync(fd));
+  }
+
+  remove(): void {
+    if (!this.#isOurs || !('path' in this.#into)) return;
+    try {
+      this.close();
+    } catch {
+      // A disk that cannot even close: the next line tries all the same.
+    }
+    try {
+      unlinkSync(this.#into.path);
+    } catch {
+      // It is cleared by a later run.
+    }
+  }
+
+  /** Whoever waits for this thread sees that it is the disk that takes so long. */
+  #onDisk<T>(act: () => T): T {
+    Atomics.store(this.#signs, IS_WRITING, 1);
+    try {
+      return act();
+    } catch (cause) {
+      throw new DiskFailed('the disk failed', { cause });
+    } finally {
+      Atomics.store(this.#signs, IS_WRITING, 0);
+      Atomics.add(this.#signs, WRITES, 1);
+    }
+  }
+}
