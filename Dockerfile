@@ -29,6 +29,7 @@ RUN pip install --no-cache-dir --compile ${SERVER_PACKAGES}
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /build/package.json /opt/model-cache/package.json
 COPY --from=build /build/dist /opt/model-cache/dist
+COPY --from=build /build/node_modules/@napi-rs /opt/model-cache/node_modules/@napi-rs
 COPY bin /opt/model-cache/bin
 RUN chmod -R a+rX /opt/model-cache \
     && ln -s /opt/model-cache/bin/model-cache.js /usr/local/bin/model-cache \

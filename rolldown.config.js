@@ -2,6 +2,8 @@ import { defineConfig } from 'rolldown';
 
 const common = {
   platform: 'node',
+  // Native: it stays what npm has installed, and may be missing.
+  external: ['@napi-rs/blake-hash'],
   // The SDK's ES build is smaller, and keeps each credential provider in a chunk of its own.
   resolve: { mainFields: ['module', 'main'] },
 };
