@@ -26,7 +26,9 @@ export interface ObjectToFetch {
   readonly wanted: CatalogFile;
   readonly staging: Staging;
   readonly arrival: Arrival;
-  /** In order. */
+  /** What is there already. */
+  readonly done: readonly ByteRange[];
+  /** What is not, in order. */
   readonly missing: readonly ByteRange[];
   /** Of the object that what is there already came from. */
   readonly etag: string | undefined;
@@ -150,13 +152,7 @@ export class ObjectFetch {
     this.etag ??= etag;
     const { key } = this.#object.wanted;
     if (this.etag !== etag) this.#ending.abort(otherObject(key, this.etag, etag));
-    else this.#begun ??= this.#object.staging.journal?.begin(etag, this.#here());
-  }
-
-  /** What was there before is noted anew, in front of what comes. */
-  #here(): readonly ByteRange[] {
-    const { staging, etag } = this.#object;
-    return etag === undefined ? [] : (staging.found?.done ?? []);
+    else this.#begun ??= this.#object.staging.journal?.begin(etag, this.#object.done);
   }
 
   #note(range: ByteRange): void {
