@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { isCounted } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
 import { asSystemError } from '../threads/system-failure.ts';
 import type { Endpoint } from '../wire/connection.ts';
@@ -39,7 +40,7 @@ export class PlainS3 {
     this.#names = new S3Names(settings);
     this.#signer = new S3Signer(address, settings.region, access.credentials);
     this.#patience = settings.idleTimeout;
-    this.#answers = new WholeAnswers(endpoint, settings.idleTimeout);
+    this.#answers = new WholeAnswers(endpoint, longer(settings.idleTimeout));
     const receivers = endpoint.isTls ? Math.min(MOST_RECEIVERS, availableParallelism() - 1) : 1;
     this.#receivers = new Receivers(endpoint, rangePatience(settings.idleTimeout), Math.max(1, receivers));
   }
@@ -184,6 +185,11 @@ export class PlainS3 {
     const what = key === undefined ? `the listing of ${this.#names.url}` : key;
     return new ModelCacheError('store-stalled', `no byte of ${what} came for ${patience / 1000} s`);
   }
+}
+
+/** Whoever watches over the whole store knows more, and shall be first. */
+function longer(patience: number): number {
+  return isCounted(patience) ? patience + 1000 : 0;
 }
 
 function plainly<T>(parse: () => T): T {
