@@ -169,12 +169,12 @@ export class PlainS3 {
     }
   }
 
-  /** What concerns one object, or the load, is an answer; whether a refusal is one, the SDK is to find out. */
+  /** What it says of one object, or of the load, is an answer; what another refusal means, the SDK is to find out. */
   #explained(key: string, refusal: Refusal): Error {
     const error = this.#names.explain(key, faultOf(refusal));
-    const isAnswer = refusal.status === 404 || refusal.status === 412 || refusal.status === 416;
+    const isOfObject = error instanceof ModelCacheError && error.code.startsWith('object-');
     const isTransient = refusal.status === 429 || refusal.status >= 500;
-    return isAnswer || isTransient ? error : new NotPlain(`status ${refusal.status}`);
+    return isOfObject || isTransient ? error : new NotPlain(`status ${refusal.status}`);
   }
 
   #noteRoundTrip(connectMs: number | undefined): void {
