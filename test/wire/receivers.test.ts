@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Arrival, BLOCK_BYTES } from '../../src/model/arrival.ts';
+import type { FetchErrand, Fetched } from '../../src/wire/messages.ts';
+import { FetchFailed, Receivers, type FetchEvents } from '../../src/wire/receivers.ts';
+import { sha256 } from '../cache/cache-dir.ts';
+import { soon } from '../store/bodies.ts';
+import { GET, plainAnswer, withTcp, type Answer, type ScriptedTcp } from './scripted-tcp.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'receivers-'));
+after(() => rmSync(scratch, { recursive: true }));
+let paths = 0;
+const freshPath = (): string => join(scratch, `file-${(paths += 1)}`);
+
+const ETAG = 'etag: "e"\r\n';
+const BODY = '0123456789';
+const whole: Answer = (socket) => void socket.write(plainAnswer(BODY, ETAG));
+
+test('a small file is made, hashed, and told of when all of it is there', async () => {
+  await receiving(whole, async (receivers, { asked }) => {
+    const path = freshPath();
+    const told: (string | number)[] = [];
+    const fetched = await fetchBy(receivers, { into: { path, mode: 0o600 } }, told);
+    assert.equal(readFileSync(path, 'utf8'), BODY);
+    assert.deepEqual([fetched.etag, fetched.digests], ['"e"', { sha256: sha256(BODY) }]);
+    assert.deepEqual(told, [10]);
+    assert.equal(asked[0]?.head, GET);
+  });
+});
+
+test('a range of a file is written into it; its object is told of first, and its bytes as they come', async () => {
+  const size = 3 * BLOCK_BYTES;
+  const bytes = 'x'.repeat(2 * BLOCK_BYTES);
+  const answer: Answer = (socket) => {
+    const headers = `${ETAG}content-range: bytes ${BLOCK_BYTES}-${size - 1}/${size}\r\n`;
+    const text = plainAnswer(bytes, headers, '206 Partial Content');
+    socket.write(text.slice(0, -100));
+    setTimeout(() => socket.write(text.slice(-100)), 150);
+  };
+  await receiving(answer, async (receivers) => {
+    const path = freshPath();
+    await using file = await open(path, 'w+');
+    const arrival = Arrival.of(size);
+    const told: (string | number)[] = [];
+    const into = { fd: file.fd, arrival: arrival.memory };
+    await fetchBy(receivers, { start: BLOCK_BYTES, end: size, size, into, algorithms: [] }, told);
+    assert.equal(told[0], '"e"');
+    assert.equal(told.at(-1), 100);
+    assert.equal(
+      told.slice(1).reduce((sum: number, count) => sum + Number(count), 0),
+      bytes.length,
+    );
+    assert.equal(arrival.reachFrom(BLOCK_BYTES, size), size);
+    assert.ok(readFileSync(path).subarray(BLOCK_BYTES).equals(Buffer.from(bytes)));
+  });
+});
+
+test('many at once come each into its own file, over connections that are kept', async () => {
+  const answer: Answer = (socket, { head }) => {
+    const name = /GET \/(\d+)/.exec(head)?.[1] ?? '';
+    socket.write(plainAnswer(name.padStart(10, '-'), ETAG));
+  };
+  await receiving(answer, async (receivers, { asked, sockets }) => {
+    const names = Array.from({ length: 60 }, (_, index) => String(index));
+    for (const batch of [names.slice(0, 20), names.slice(20)]) {
+      await Promise.all(
+        batch.map(async (name) => {
+          const path = freshPath();
+          const request = GET.replace('/k', `/${name}`);
+          await fetchBy(receivers, { request, into: { path, mode: 0o600 } });
+          assert.equal(readFileSync(path, 'utf8'), name.padStart(10, '-'));
+        }),
+      );
+    }
+    assert.equal(asked.length, 60);
+    assert.ok(sockets.length <= 40, `${sockets.length} connections`);
+  });
+});
+
+interface Row {
+  readonly name: string;
+  readonly answer: Answer;
+  readonly errand?: Partial<FetchErrand>;
+  readonly failure: object;
+  /** Bytes that were told of. */
+  readonly moved?: number;
+}
+
+const failures: readonly Row[] = [
+  {
+    name: 'a refusal',
+    answer: (socket) => socket.write(plainAnswer('<Error/>', '', '404 Not Found')),
+    failure: {
+      kind: 'refused',
+      refusal: { status: 404, headers: { 'content-length': '8' }, body: '<Error/>' },
+    },
+  },
+  {
+    name: 'a redirect',
+    answer: (socket) => socket.write(plainAnswer('', '', '307 Go')),
+    failure: { kind: 'unusual', what: 'status 307' },
+  },
+  {
+    name: 'content in chunks',
+    answer: (socket) => socket.write(`HTTP/1.1 200 OK\r\n${ETAG}transfer-encoding: chunked\r\n\r\n`),
+    failure: { kind: 'unusual', what: 'content without a length' },
+  },
+  {
+    name: 'another object',
+    answer: whole,
+    errand: { etag: '"f"' },
+    failure: { kind: 'other-object', etag: '"e"', size: 10 },
+  },
+  {
+    name: 'an object of another size',
+    answer: whole,
+    errand: { size: 11, end: 11 },
+    failure: { kind: 'other-object', etag: '"e"', size: 10 },
+  },
+  {
+    name: 'an end in the middle',
+    answer: (socket) => socket.end(plainAnswer(BODY, ETAG).slice(0, -3)),
+    failure: { kind: 'connection', error: { code: 'ECONNRESET', message: 'the connection ended early' } },
+    moved: 7,
+  },
+  {
+    name: 'an end before anything',
+    answer: (socket) => socket.end(),
+    failure: { kind: 'connection', error: { code: 'ECONNRESET', message: 'no answer came' } },
+  },
+  {
+    name: 'silence in the middle',
+    answer: (socket) => socket.write(plainAnswer(BODY, ETAG).slice(0, -3)),
+    failure: { kind: 'silent' },
+    moved: 7,
+  },
+  { name: 'silence', answer: () => undefined, failure: { kind: 'silent' } },
+  {
+    name: 'a folder that is not there',
+    answer: whole,
+    errand: { into: { path: join(scratch, 'no', 'folder'), mode: 0o600 } },
+    failure: { kind: 'disk', error: { code: 'ENOENT', syscall: 'open' } },
+  },
+];
+
+describe('what did not come is a failure of its kind, and nothing is left of it:', () => {
+  for (const { name, answer, errand, failure, moved = 0 } of failures)
+    test(name, async () => {
+      await receiving(
+        answer,
+        async (receivers) => {
+          const path = freshPath();
+          const told: (string | number)[] = [];
+          const fetching = fetchBy(receivers, { into: { path, mode: 0o600 }, ...errand }, told);
+          await assert.rejects(fetching, (error) => {
+            assert.ok(error instanceof FetchFailed);
+            assert.partialDeepStrictEqual(error.failure, failure);
+            return true;
+          });
+          assert.deepEqual(told, moved === 0 ? [] : [moved]);
+          assert.equal(existsSync(path), false);
+        },
+        300,
+      );
+    });
+});
+
+test('a stop ends it, and its file may be closed then', async () => {
+  const answer: Answer = (socket) => void socket.write(plainAnswer(BODY, ETAG).slice(0, -3));
+  await receiving(answer, async (receivers) => {
+    const path = freshPath();
+    const stop = new AbortController();
+    const fetching = fetchBy(receivers, { into: { path, mode: 0o600 } }, [], stop.signal);
+    fetching.catch(() => undefined);
+    while (!existsSync(path)) await sleep(5);
+    stop.abort();
+    await assert.rejects(
+      fetching,
+      (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
+    );
+    assert.equal(existsSync(path), false);
+  });
+});
+
+test('what was stopped before it began is never asked for twice, and ends', async () => {
+  await receiving(
+    () => undefined,
+    async (receivers, { asked }) => {
+      const fetching = fetchBy(
+        receivers,
+        { into: { path: freshPath(), mode: 0o600 } },
+        [],
+        AbortSignal.abort(),
+      );
+      await assert.rejects(
+        fetching,
+        (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
+      );
+      assert.ok(asked.length <= 1);
+    },
+  );
+});
+
+test('when the thread ends, so does whatever it was on', async () => {
+  await receiving(
+    () => undefined,
+    async (receivers, { asked }) => {
+      const fetching = fetchBy(receivers, { into: { path: freshPath(), mode: 0o600 } });
+      fetching.catch(() => undefined);
+      while (asked.length === 0) await sleep(5);
+      receivers.close();
+      await assert.rejects(
+        fetching,
+        (error) => error instanceof FetchFailed && error.failure.kind === 'thread-ended',
+      );
+    },
+  );
+});
+
+function fetchBy(
+  receivers: Receivers,
+  errand: Partial<FetchErrand> & Pick<FetchErrand, 'into'>,
+  told: (string | number)[] = [],
+  signal?: AbortSignal,
+): Promise<Fetched> {
+  const events: FetchEvents = {
+    onBegun: (etag) => told.push(etag),
+    onBytes: (count) => told.push(count),
+    onDiskBusy: () => undefined,
+  };
+  const all = { request: GET, start: 0, end: 10, size: 10, etag: undefined, onNewConnection: false };
+  return soon(receivers.fetch({ ...all, algorithms: ['sha256'], ...errand }, events, signal));
+}
+
+async function receiving(
+  answer: Answer,
+  work: (receivers: Receivers, server: ScriptedTcp) => Promise<void>,
+  patience = 0,
+): Promise<void> {
+  await withTcp(answer, async (server) => {
+    const receivers = new Receivers(server.endpoint, patience, 1);
+    try {
+      await work(receivers, server);
+    } finally {
+      receivers.close();
+    }
+  });
+}
