@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, mock, test, type TestContext } from 'node:test';
+import type { PaceBounds } from '../../src/model/pace.ts';
+import { Pacer } from '../../src/transfer/pacer.ts';
+import { PartFetch, type PartRequest } from '../../src/transfer/part-fetch.ts';
+import { Progress } from '../../src/transfer/progress.ts';
+
+const MiB = 1024 * 1024;
+const BOUNDS: PaceBounds = { width: 64, partBytes: 16 * MiB };
+const SAMPLE_MS = 250;
+
+test('the first round trip that is known says how many lanes there are', (context) => {
+  const { pacer } = pacing(context, 1000 * MiB);
+  assert.equal(pacer.lanes.width, 8);
+  pacer.know(undefined);
+  pacer.know(5);
+  assert.equal(pacer.lanes.width, 20);
+  pacer.know(0.1);
+  assert.equal(pacer.lanes.width, 20);
+});
+
+test('parts become smaller towards the end of all that is wanted', (context) => {
+  const { pacer } = pacing(context, 1000 * MiB);
+  assert.equal(pacer.next(), 16 * MiB);
+  pacer.asked(1000 * MiB - 32 * MiB);
+  assert.equal(pacer.next(), 2 * MiB);
+  pacer.asked(32 * MiB);
+  assert.equal(pacer.next(), MiB);
+});
+
+describe('with time', () => {
+  test('there are more lanes while all are busy and it goes faster', async (context) => {
+    const { pacer, progress, pass } = pacing(context, 1000 * MiB);
+    const busy = keepBusy(pacer, 100);
+    for (const mib of [10, 20, 30]) {
+      progress.addBytes(mib * MiB);
+      await pass();
+    }
+    assert.ok(pacer.lanes.width > 8, `${pacer.lanes.width}`);
+    busy.stop();
+  });
+
+  test('there are as many as before while some are free', async (context) => {
+    const { pacer, progress, pass } = pacing(context, 1000 * MiB);
+    const busy = keepBusy(pacer, 3);
+    for (const mib of [10, 20, 30]) {
+      progress.addBytes(mib * MiB);
+      await pass();
+    }
+    assert.equal(pacer.lanes.width, 8);
+    busy.stop();
+  });
+
+  test('there are fewer, for larger parts, after the store has said that it is too much; once for each time', async (context) => {
+    const { pacer, pass } = pacing(context, 1000 * MiB);
+    pacer.asked(1000 * MiB);
+    pacer.throttled();
+    pacer.throttled();
+    await pass();
+    assert.deepEqual([pacer.lanes.width, pacer.next()], [4, 2 * MiB]);
+    await pass();
+    assert.deepEqual([pacer.lanes.width, pacer.next()], [4, 2 * MiB]);
+  });
+});
+
+describe('when everything was asked for', () => {
+  const PART = 3 * MiB;
+
+  test('what is much slower than parts were is asked for again, once', async (context) => {
+    const { pacer, pass, clock } = pacing(context, 200 * MiB);
+    const { asks, fetch } = asking();
+    await oneAtUsualRate(pacer, clock, fetch, asks);
+    pacer.asked(200 * MiB);
+    const slow = fetch();
+    void pacer.watching(slow, () => slow.run());
+    for (let round = 0; round < 8; round += 1) await pass();
+    assert.equal(asks.length, 3);
+    assert.equal(slow.isDoubled, true);
+  });
+
+  test('nothing is asked for again while there is more to ask for', async (context) => {
+    const { pacer, pass, clock } = pacing(context, 200 * MiB);
+    const { asks, fetch } = asking();
+    await oneAtUsualRate(pacer, clock, fetch, asks);
+    pacer.asked(100 * MiB);
+    const slow = fetch();
+    void pacer.watching(slow, () => slow.run());
+    for (let round = 0; round < 8; round += 1) await pass();
+    assert.equal(slow.isDoubled, false);
+  });
+
+  test('no more than three in a hundred bytes are', async (context) => {
+    const { pacer, pass, clock } = pacing(context, 200 * MiB);
+    const { asks, fetch } = asking();
+    await oneAtUsualRate(pacer, clock, fetch, asks);
+    pacer.asked(200 * MiB);
+    const slow = [1, 2, 3, 4].map(() => fetch());
+    for (const part of slow) void pacer.watching(part, () => part.run());
+    for (let round = 0; round < 8; round += 1) await pass();
+    assert.equal(slow.filter(({ isDoubled }) => isDoubled).length, 2);
+  });
+
+  /** So that the pacer knows what is usual: 3 MiB in 100 ms. */
+  async function oneAtUsualRate(
+    pacer: Pacer,
+    clock: { now: number },
+    fetch: () => PartFetch,
+    asks: readonly (PartRequest & { done: () => void })[],
+  ): Promise<void> {
+    const part = fetch();
+    const watching = pacer.watching(part, () => part.run());
+    clock.now += 100;
+    asks[0]?.onBytes(PART);
+    asks[0]?.done();
+    await watching;
+  }
+
+  function asking(): { asks: (PartRequest & { done: () => void })[]; fetch: () => PartFetch } {
+    const asks: (PartRequest & { done: () => void })[] = [];
+    const fetch = (): PartFetch =>
+      new PartFetch(
+        { start: 0, end: PART },
+        {
+          ask: (request) => new Promise<void>((done) => asks.push({ ...request, done })),
+          onReached: () => undefined,
+          onNewConnection: false,
+          signal: new AbortController().signal,
+        },
+      );
+    return { asks, fetch };
+  }
+});
+
+/** A pacer under a clock of the test's own. */
+function pacing(
+  context: TestContext,
+  bytes: number,
+): { pacer: Pacer; progress: Progress; clock: { now: number }; pass: () => Promise<void> } {
+  const clock = { now: 1000 };
+  context.mock.method(performance, 'now', () => clock.now);
+  mock.timers.enable({ apis: ['setInterval'] });
+  const progress = new Progress();
+  progress.expect(1, bytes);
+  const pacer = new Pacer(progress, BOUNDS);
+  context.after(() => {
+    pacer.stop();
+    mock.timers.reset();
+  });
+  const pass = async (): Promise<void> => {
+    clock.now += SAMPLE_MS;
+    mock.timers.tick(SAMPLE_MS);
+    await new Promise(setImmediate);
+  };
+  return { pacer, progress, clock, pass };
+}
+
+/** So many things that want a lane, until they are stopped. */
+function keepBusy(pacer: Pacer, count: number): { stop: () => void } {
+  const stop = Promise.withResolvers<void>();
+  for (let index = 0; index < count; index += 1) void pacer.lanes.run(0, () => stop.promise);
+  return { stop: stop.resolve };
+}
