@@ -32,8 +32,10 @@ async function fetchByGet(store: Pick<Store, 'get'>, order: RangeOrder): Promise
     return { etag: body.etag, digests: await pour(body, into.fd, order, new Arrival(into.arrival)) };
   }
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+  let isOurs = false;
   try {
     const fd = await openFile(into.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, into.mode);
+    isOurs = true;
     try {
       return { etag: body.etag, digests: await pour(body, fd, order, undefined) };
     } finally {
@@ -41,7 +43,7 @@ async function fetchByGet(store: Pick<Store, 'get'>, order: RangeOrder): Promise
     }
   } catch (error) {
     await body.discard();
-    await unlinkFile(into.path).catch(() => undefined);
+    if (isOurs) await unlinkFile(into.path).catch(() => undefined);
     throw error;
   }
 }
