@@ -19,7 +19,7 @@ import { scanLocal, type LocalCache } from './local-cache.ts';
 /** Beside the file that this is built into. */
 const BUILT = import.meta.dirname;
 const WRITE_BACK_PROGRAM = join(BUILT, 'write-back.cjs');
-const PASS_PROGRAM = join(BUILT, 'main.js');
+const PASS_PROGRAM = join(BUILT, 'main.cjs');
 
 /** Larger caches are not looked through once more before the server starts; the write-back does it beside it. */
 const MAX_FILES_TO_LOOK_AT = 5000;
