@@ -9,10 +9,10 @@ import { readPlainly } from './plain-command-line.ts';
 const watch = new SignalWatch();
 
 async function main(args: readonly string[]): Promise<number> {
-  const startedAt = performance.now() - process.uptime() * 1000;
   const invocation = readPlainly(args) ?? (await import('./cli.ts')).parseCommandLine(args);
   if (invocation.kind === 'done') return invocation.exitCode;
   const { run } = await import('./run.ts');
+  const startedAt = performance.now() - process.uptime() * 1000;
   return run(invocation, process.env, startedAt, watch);
 }
 

@@ -117,6 +117,11 @@ export function isFetchReason(reason: Reason): reason is FetchReason {
   return reason === 'missing' || reason === 'size-differs' || reason === 'digest-differs';
 }
 
+/** Whether this disk is as it would be after a restore. */
+export function changesNothing({ items }: RestorePlan): boolean {
+  return !items.some(({ reason }) => isFetchReason(reason));
+}
+
 /** The files of this disk whose content a plan depends on: same path and size as in the catalog. */
 export function filesToProve(catalog: Catalog, inventory: Inventory): readonly LocalContent[] {
   return catalog.trees.flatMap(({ tree: name, files }) => {
@@ -142,7 +147,7 @@ function planTree(
   const selected = [...files, ...links]
     .filter(({ reason }) => isFetchReason(reason) || reason === 'present')
     .map(({ path }) => path);
-  for (const path of selected) {
+  for (const path of selection.models.length === 0 ? [] : selected) {
     const snapshot = snapshotPath(path);
     if (snapshot === undefined) continue;
     for (const { text } of wishes.specsFor(snapshot.commit, snapshot.file)) matched.add(text);

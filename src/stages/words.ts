@@ -12,11 +12,14 @@ export function storeReady({ kind, url, access }: Store): string {
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
 
-/** `1.35 GB`. Without `Intl`, which takes Node 10 ms to get ready. */
+/** `1.35 GB`: never more than it is. Without `Intl`, which takes Node 10 ms to get ready. */
 export function bytes(count: number): string {
-  const inUnit = (power: number): number => Number((count / 1000 ** power).toFixed(2));
-  const power = UNITS.findIndex((_, index) => inUnit(index) < 1000);
-  return power === -1 ? `${inUnit(UNITS.length - 1)} ${UNITS.at(-1)}` : `${inUnit(power)} ${UNITS[power]}`;
+  const power = Math.max(
+    0,
+    UNITS.findLastIndex((_, index) => count >= 1000 ** index),
+  );
+  const inUnit = power === 0 ? count : Math.trunc(count / (1000 ** power / 100)) / 100;
+  return `${inUnit} ${UNITS[power]}`;
 }
 
 export function files(count: number): string {
