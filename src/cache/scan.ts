@@ -127,7 +127,7 @@ class Scan {
         this.#addLink(root, path, found);
       else if (role === undefined && !isSafePath(path))
         this.#skipped.push({ path: join(root, path), why: 'no object can have such a name' });
-      else if (mayHoldBytes(tree, path)) this.#addFile(root, path, entry.isSymbolicLink(), found);
+      else if (mayHoldBytes(tree, path, role)) this.#addFile(root, path, entry.isSymbolicLink(), found);
     }
   }
 

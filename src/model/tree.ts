@@ -100,8 +100,11 @@ export function roleOf(tree: TreeName, path: string): PathRole | undefined {
 }
 
 /** Whether a regular file may carry its bytes under this path. Links are judged by where they lead instead. */
-export function mayHoldBytes(tree: TreeName, path: string): boolean {
-  const role = roleOf(tree, path)?.role;
+export function mayHoldBytes(
+  tree: TreeName,
+  path: string,
+  role: PathRole['role'] | undefined = roleOf(tree, path)?.role,
+): boolean {
   if (role === 'snapshot') return !path.split('/').some(isSecretName) && !path.endsWith('.incomplete');
   return role === 'blob' || role === 'file';
 }
