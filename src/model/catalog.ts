@@ -35,7 +35,7 @@ export interface CatalogFile {
   readonly digests: Digests | undefined;
   readonly executable: boolean;
   /** By which bytes that are wrong are found among those that are right. */
-  readonly parts?: PartDigests | undefined;
+  readonly parts?: PartDigests;
 }
 
 export interface CatalogLink {
@@ -127,6 +127,7 @@ export function currentCommits(tree: CatalogTree): ReadonlySet<string> {
 function catalogFile(tree: TreeName, file: ManifestFile): CatalogFile {
   const role = roleOf(tree, file.path);
   const byName = role?.role === 'blob' ? role.digests : {};
+  const parts = usableParts(file.size, file.parts);
   const gitName = file.gitSha1 === undefined ? {} : { gitSha1: file.gitSha1 };
   return {
     path: file.path,
@@ -134,7 +135,7 @@ function catalogFile(tree: TreeName, file: ManifestFile): CatalogFile {
     key: objectKey(tree, file, role),
     digests: { sha256: file.sha256, ...gitName, ...byName },
     executable: file.executable === true,
-    parts: usableParts(file.size, file.parts),
+    ...(parts === undefined ? {} : { parts }),
   };
 }
 
