@@ -83,7 +83,8 @@ export class Connection {
   }
 
   get isUsable(): boolean {
-    return !this.#socket.destroyed && this.#exchange === undefined;
+    // For a moment, what the other side has ended is not destroyed yet.
+    return !this.#socket.destroyed && !this.#socket.readableEnded && this.#exchange === undefined;
   }
 
   /** Sends a request and reads its answer to the end. */
