@@ -91,7 +91,7 @@ describe('a file is what it should be', { skip }, () => {
         { start: 0, end: PART },
         { start: 2 * PART, end: BYTES.length },
       ]);
-      assert.deepEqual(await soon(prover.rightParts({ ...of }, file, arrival)), []);
+      assert.deepEqual(await soon(prover.rightParts({ size: of.size }, file, arrival)), []);
     });
   });
 
