@@ -3,8 +3,12 @@ import { ModelCacheError } from '../errors.ts';
 import type { Endpoint } from '../wire/connection.ts';
 import type { Failure, Refusal } from '../wire/messages.ts';
 import { FetchFailed, Receivers } from '../wire/receivers.ts';
+import { NotPlain } from './not-plain.ts';
 import { otherObject, otherSize } from './object-errors.ts';
 import { faultOf, parseListing } from './plain-answers.ts';
+import { PlainRequests } from './plain-requests.ts';
+import { PlainSender } from './plain-sender.ts';
+import { PlainUploads } from './plain-uploads.ts';
 import { rangePatience } from './range-patience.ts';
 import type { S3Access, S3Settings } from './s3-access.ts';
 import { s3Address, type S3Address } from './s3-address.ts';
@@ -15,9 +19,6 @@ import { requestText, S3Signer, type SignedRequest } from './s3-signer.ts';
 import type { FetchedRange, ObjectBody, RangeOrder, StoredObject } from './store.ts';
 import { AnswerTooLarge, TookTooLong, WholeAnswers, type WholeAnswer } from './whole-answers.ts';
 
-/** A client that knows more may be able to do it. */
-export class NotPlain extends Error {}
-
 /** A connection decrypts some 1 GB/s on one core; without TLS, one thread is faster than any link. */
 const MOST_RECEIVERS = 4;
 
@@ -26,6 +27,10 @@ const MOST_RECEIVERS = 4;
  * Whatever is not plain is left to the SDK, by `NotPlain`.
  */
 export class PlainS3 {
+  /** What is sent, and the requests around it. */
+  readonly sender: PlainSender;
+  readonly multiparts: PlainUploads;
+  readonly #requests: PlainRequests;
   readonly #names: S3Names;
   readonly #signer: S3Signer;
   readonly #answers: WholeAnswers;
@@ -35,6 +40,9 @@ export class PlainS3 {
 
   private constructor(settings: S3Settings, access: S3Access, address: S3Address) {
     const endpoint: Endpoint = { ...address.endpoint, ca: access.ca?.toString('latin1') };
+    this.#requests = new PlainRequests(settings, access, address);
+    this.sender = new PlainSender(this.#requests, settings.idleTimeout);
+    this.multiparts = new PlainUploads(this.#requests, this.sender);
     this.#names = new S3Names(settings);
     this.#signer = new S3Signer(address, settings.region, access.credentials);
     this.#patience = settings.idleTimeout;
@@ -118,7 +126,19 @@ export class PlainS3 {
     }
   }
 
+  /** Undefined: there is none. */
+  async head(key: string, signal: AbortSignal | undefined): Promise<StoredObject | undefined> {
+    const request = await this.#requests.sign(key, { method: 'HEAD' });
+    const { status, headers } = await this.#requests.ask(key, request, signal);
+    if (status === 404) return undefined;
+    const size = Number(headers['content-length']);
+    if (status !== 200 || !Number.isSafeInteger(size)) throw new NotPlain(`status ${status} for an object`);
+    return { key, size, etag: headers['etag'] ?? '' };
+  }
+
   close(): void {
+    this.sender.close();
+    this.#requests.close();
     this.#answers.close();
     this.#receivers.close();
   }

@@ -24,6 +24,13 @@ export class AnswerTooLarge extends Error {}
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
+export interface ReadOptions {
+  /** As long as the request says. */
+  readonly body?: Buffer;
+  /** A store that has much to do first sends a space now and then. */
+  readonly mayTakeLong?: boolean;
+}
+
 /** Asks one endpoint for small answers, on connections that are kept. */
 export class WholeAnswers {
   /** Milliseconds that the quickest connection took to be accepted; undefined while there was none. */
@@ -42,15 +49,22 @@ export class WholeAnswers {
     this.#patience = patience;
   }
 
-  /** Throws what the connection threw, `TookTooLong`, `AnswerTooLarge`, or the reason of `signal`. */
-  async read(request: SignedRequest, signal: AbortSignal | undefined): Promise<WholeAnswer> {
+  /**
+   * Throws what the connection threw, `TookTooLong`, `AnswerTooLarge`, or the reason of `signal`. With `mayTakeLong`, it
+   * may come little by little.
+   */
+  async read(
+    request: SignedRequest,
+    signal: AbortSignal | undefined,
+    { body, mayTakeLong = false }: ReadOptions = {},
+  ): Promise<WholeAnswer> {
     signal?.throwIfAborted();
-    const sent = this.#send(request);
+    const sent = this.#send(request, body);
     const stop = (): void => void sent.destroy(signal?.reason as Error);
     const timer = countdown(this.#patience, () => sent.destroy(new TookTooLong()));
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      return await answerTo(sent);
+      return await answerTo(sent, mayTakeLong ? () => timer?.refresh() : () => undefined);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
@@ -61,7 +75,7 @@ export class WholeAnswers {
     this.#agent.destroy();
   }
 
-  #send({ method, target, headers }: SignedRequest): ClientRequest {
+  #send({ method, target, headers }: SignedRequest, body: Buffer | undefined): ClientRequest {
     const { host, port, isTls } = this.#endpoint;
     const request = isTls ? requestTls : requestPlain;
     const sent = request({ host, port, method, path: target, headers, agent: this.#agent });
@@ -72,12 +86,12 @@ export class WholeAnswers {
         this.connectMs = Math.min(this.connectMs ?? Infinity, performance.now() - start);
       });
     });
-    sent.end();
+    sent.end(body);
     return sent;
   }
 }
 
-async function answerTo(sent: ClientRequest): Promise<WholeAnswer> {
+async function answerTo(sent: ClientRequest, onBytes: () => void): Promise<WholeAnswer> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve);
     sent.on('error', reject);
@@ -85,6 +99,7 @@ async function answerTo(sent: ClientRequest): Promise<WholeAnswer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of answer) {
+    onBytes();
     length += (chunk as Buffer).length;
     if (length > MAX_ANSWER_BYTES) throw new AnswerTooLarge(`a body of more than ${MAX_ANSWER_BYTES} bytes`);
     chunks.push(chunk as Buffer);

@@ -189,7 +189,7 @@ class PartRace {
   ): Promise<string> {
     const { multiparts, progress } = this.#tools;
     flight.sent = 0;
-    const chunks = this.#pieces(bytes, flight, signal);
+    const chunks = (): AsyncGenerator<Buffer> => this.#pieces(bytes, flight, signal);
     try {
       return await multiparts.putPart(this.#upload, { number, size: bytes.length, md5, chunks }, signal);
     } catch (error) {

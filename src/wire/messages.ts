@@ -1,5 +1,6 @@
 import type { ArrivalMemory } from '../model/arrival.ts';
 import type { Digests, DigestAlgorithm } from '../model/digest.ts';
+import type { Answer } from './answer-reader.ts';
 import type { Endpoint } from './connection.ts';
 
 /** What crosses between a thread that receives and the one that it works for. Plain values. */
@@ -43,11 +44,7 @@ export interface FetchOrder {
 export type ToReceiver = FetchOrder | { readonly kind: 'cancel'; readonly id: number };
 
 /** An answer that is no content. */
-export interface Refusal {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
+export type Refusal = Answer;
 
 export type Failure =
   | { readonly kind: 'refused'; readonly refusal: Refusal }

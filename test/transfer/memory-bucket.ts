@@ -98,7 +98,7 @@ export class MemoryBucket {
 
   async #receive({ chunks }: PartToSend, signal: AbortSignal | undefined): Promise<Buffer> {
     const received: Buffer[] = [];
-    for await (const chunk of chunks) {
+    for await (const chunk of chunks()) {
       if (this.pace > 0) await sleep(this.pace, undefined, { signal });
       signal?.throwIfAborted();
       received.push(Buffer.from(chunk));
