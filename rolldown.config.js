@@ -20,4 +20,5 @@ export default defineConfig([
   { ...common, input: { main: 'src/main.ts' }, output: { ...output, cleanDir: true } },
   alone('write-back', 'src/write-back/main.ts'),
   alone('receiver', 'src/wire/receiver-thread.ts'),
+  alone('digester', 'src/cache/digest-thread.ts'),
 ]);

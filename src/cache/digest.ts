@@ -1,20 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, read, readSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { ModelCacheError } from '../errors.ts';
-import type { Arrival } from '../model/arrival.ts';
 import type { DigestAlgorithm, Digests } from '../model/digest.ts';
 import { Digester } from '../model/digester.ts';
-
-const readFrom = promisify(read);
 
 /** What was a file when the cache was looked at may be a pipe by now. */
 const { O_NONBLOCK, O_RDONLY } = constants;
 /** Bytes read at a time; also the largest file that is read in one synchronous go. */
 const BLOCK = 1024 * 1024;
 const SMALL = 64 * 1024;
-/** Hashed in one go, of which nobody notices that it takes a millisecond or two. */
-const ARRIVED_AT_ONCE = 2 * 1024 * 1024;
 
 export interface ProvedFile {
   readonly digests: Digests;
@@ -52,32 +46,6 @@ export async function digestOpenFile(
     signal?.throwIfAborted();
     const { bytesRead } = await file.read(block, 0, Math.min(block.length, size - position), position);
     onBlock?.();
-    if (bytesRead === 0) break;
-    digester.update(block.subarray(0, bytesRead));
-    position += bytesRead;
-  }
-  return digester.digests();
-}
-
-/**
- * The digests of a file while it arrives, from its beginning on; undefined when its arrival was ended before all of it
- * was there. `whileReading` hears of every read: it may take as long as the disk takes.
- */
-export async function digestArriving(
-  file: FileHandle,
-  size: number,
-  algorithms: readonly DigestAlgorithm[],
-  arrival: Arrival,
-  whileReading: <T>(read: () => Promise<T>) => Promise<T>,
-): Promise<Digests | undefined> {
-  const digester = new Digester(algorithms, size);
-  const block = Buffer.allocUnsafeSlow(Math.min(ARRIVED_AT_ONCE, Math.max(1, size)));
-  for (let position = 0; position < size;) {
-    await arrival.block(position);
-    if (arrival.isEnded) return undefined;
-    const length = arrival.reachFrom(position, block.length) - position;
-    const { bytesRead } = await whileReading(() => readFrom(file.fd, block, 0, length, position));
-    // It was made shorter by somebody else: its digests will be others.
     if (bytesRead === 0) break;
     digester.update(block.subarray(0, bytesRead));
     position += bytesRead;

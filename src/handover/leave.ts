@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isAnyThreadAtDisk } from '../threads/disk-signs.ts';
 
 const SHELL = '/bin/sh';
 
@@ -10,7 +11,8 @@ const IN_A_THREAD = /^(FSReq|GetAddrInfo|GetNameInfo)/;
  * an exec does not. Comes back when nothing hangs.
  */
 export function leaveHungThreads(exitCode: number): void {
-  const isWaiting = process.getActiveResourcesInfo().some((name) => IN_A_THREAD.test(name));
+  const isWaiting =
+    isAnyThreadAtDisk() || process.getActiveResourcesInfo().some((name) => IN_A_THREAD.test(name));
   if (isWaiting && typeof process.execve === 'function' && existsSync(SHELL))
     process.execve(SHELL, ['sh', '-c', `exit ${exitCode}`], {});
 }

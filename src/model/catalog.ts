@@ -4,6 +4,7 @@ import type { ManifestFile } from './manifest.ts';
 import { pathsByCommit, type TreeView } from './merge.ts';
 import { misplacedPaths } from './nesting.ts';
 import { linkTarget, resolveLink, shownPath } from './paths.ts';
+import { usableParts, type PartDigests } from './proof.ts';
 import { isRepoTree, mayHoldBytes, roleOf, type TreeName } from './tree.ts';
 
 /** What the store holds, ready to be planned with: every path in it is safe to write below the cache dir. */
@@ -33,6 +34,8 @@ export interface CatalogFile {
   /** What the content is checked against; undefined only with --accept-unverified. */
   readonly digests: Digests | undefined;
   readonly executable: boolean;
+  /** By which bytes that are wrong are found among those that are right. */
+  readonly parts?: PartDigests | undefined;
 }
 
 export interface CatalogLink {
@@ -125,6 +128,7 @@ function catalogFile(tree: TreeName, file: ManifestFile): CatalogFile {
     key: objectKey(tree, file),
     digests: { sha256: file.sha256, ...gitName, ...byName },
     executable: file.executable === true,
+    parts: usableParts(file.size, file.parts),
   };
 }
 

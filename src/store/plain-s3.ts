@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { ModelCacheError } from '../errors.ts';
+import { asSystemError } from '../threads/system-failure.ts';
 import type { Endpoint } from '../wire/connection.ts';
-import type { Failure, Refusal } from '../wire/messages.ts';
+import type { Refusal } from '../wire/messages.ts';
 import { FetchFailed, Receivers } from '../wire/receivers.ts';
 import { NotPlain } from './not-plain.ts';
 import { otherObject, otherSize } from './object-errors.ts';
@@ -113,16 +114,20 @@ export class PlainS3 {
     signal.throwIfAborted();
     const { size, into, algorithms, onNewConnection } = order;
     try {
-      const { connectMs, ...fetched } = await this.#receivers.fetch(
+      const {
+        connectMs,
+        etag: found,
+        digests,
+      } = await this.#receivers.fetch(
         { ...range, request: requestText(request), size, etag, into, algorithms, onNewConnection },
         order,
         signal,
       );
       this.#noteRoundTrip(connectMs);
-      return fetched;
+      return { etag: found, digests };
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof FetchFailed ? this.#explainedFailure(order, error.failure) : error;
+      throw error instanceof FetchFailed ? this.#explainedFailure(order, error) : error;
     }
   }
 
@@ -160,7 +165,7 @@ export class PlainS3 {
     }
   }
 
-  #explainedFailure({ key, size, etag }: RangeOrder, failure: Failure): Error {
+  #explainedFailure({ key, size, etag }: RangeOrder, { failure }: FetchFailed): Error {
     switch (failure.kind) {
       case 'refused':
         return this.#explained(key, failure.refusal);
@@ -173,9 +178,11 @@ export class PlainS3 {
           ? otherObject(key, etag ?? '', failure.etag)
           : otherSize(key, size, failure.size);
       case 'disk':
-        return systemError(failure);
+        return asSystemError(failure.error);
       case 'connection':
-        return this.#names.explain(key, systemError(failure));
+        return this.#names.explain(key, asSystemError(failure.error));
+      case 'thread-ended':
+        return new ModelCacheError('internal', `a thread that receives has ended: ${failure.message}`);
       case 'cancelled':
         return new ModelCacheError('internal', 'a fetch was stopped, and nobody had asked for it');
     }
@@ -197,10 +204,6 @@ export class PlainS3 {
     const what = key === undefined ? `the listing of ${this.#names.url}` : key;
     return new ModelCacheError('store-stalled', `no byte of ${what} came for ${patience / 1000} s`);
   }
-}
-
-function systemError({ message, ...rest }: { readonly message: string }): Error {
-  return Object.assign(new Error(message), rest);
 }
 
 function plainly<T>(parse: () => T): T {

@@ -1,21 +1,22 @@
 import { rm } from 'node:fs/promises';
 import { Flusher } from '../cache/flusher.ts';
-import { digestArriving } from '../cache/digest.ts';
 import type { Staging } from '../cache/staging.ts';
-import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { toModelCacheError } from '../errors.ts';
 import { Arrival, wholeBlocks } from '../model/arrival.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, firstMismatch, type Digests } from '../model/digest.ts';
 import { bytesIn, missingRanges, type Journal } from '../model/partial.ts';
 import type { ByteRange } from '../model/parts.ts';
-import { otherContent } from '../store/object-errors.ts';
 import { rangesByGet } from '../store/ranges-by-get.ts';
 import { isWorthRetrying, type FetchedRange, type Store } from '../store/store.ts';
 import { connectionsAtOnce } from './files-at-once.ts';
-import { ATTEMPTS, ObjectFetch, type FetchTools } from './object-fetch.ts';
+import { ObjectFetch, type FetchTools } from './object-fetch.ts';
 import { Pacer } from './pacer.ts';
+import { ATTEMPTS } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
+import { Prover } from './prover.ts';
 import { withRetries } from './retry.ts';
+import { WrongContent } from './wrong-content.ts';
 
 /** Content that is staged and has been proved by its digests. Only this is published. */
 export interface VerifiedFile {
@@ -42,11 +43,20 @@ export class Downloader {
   readonly #signal: AbortSignal;
   readonly #events: DownloadEvents;
   readonly #flusher = new Flusher();
+  readonly #prover: Prover;
   #turns = 0;
 
-  constructor(store: Store, progress: Progress, signal: AbortSignal, events: DownloadEvents) {
+  /** Whether digests of its parts prove a file: where what tells them is itself pinned. */
+  constructor(
+    store: Store,
+    progress: Progress,
+    partsProve: boolean,
+    signal: AbortSignal,
+    events: DownloadEvents,
+  ) {
     const ranges = store.ranges ?? rangesByGet(store);
     this.#tools = { ranges, progress, pacer: new Pacer(progress, connectionsAtOnce()) };
+    this.#prover = new Prover(progress, partsProve, signal);
     this.#signal = signal;
     this.#events = events;
   }
@@ -54,19 +64,20 @@ export class Downloader {
   /** Nothing is fetched any more. */
   close(): void {
     this.#tools.pacer.stop();
+    this.#prover.close();
   }
 
   /**
-   * Fills a staged file and proves it. A file that was replaced meanwhile, or arrived wrong, is fetched once more
-   * from the start, on other connections; then it is `object-digest-differs`, `object-changed` or `object-size-differs`.
+   * Fills a staged file and proves it. A file that was replaced meanwhile, or arrived wrong, is fetched once more on
+   * other connections, all of it but the parts that are known to be right; then it is `object-digest-differs`, `object-changed` or `object-size-differs`.
    * What a killed run has left of it says nothing about the object when it turns out wrong.
    */
   async download(wanted: CatalogFile, staging: Staging): Promise<VerifiedFile> {
     const turn = (this.#turns += 1);
     const resumed = staging.found && (await this.#resume(wanted, staging, staging.found, turn));
     if (resumed !== undefined) return resumed;
-    return this.#atMostTwice(wanted.key, (onNewConnection) =>
-      this.#attempt(wanted, staging, { turn, onNewConnection, etag: undefined, done: [] }),
+    return this.#atMostTwice(wanted.key, (onNewConnection, done) =>
+      this.#attempt(wanted, staging, { turn, onNewConnection, etag: undefined, done }),
     );
   }
 
@@ -78,18 +89,20 @@ export class Downloader {
     );
   }
 
-  /** `attempt` is called a second time, on new connections, where that may help. */
+  /** `attempt` is called a second time, on new connections, where that may help; `right` is there already. */
   #atMostTwice(
     key: string,
-    attempt: (onNewConnection: boolean) => Promise<VerifiedFile>,
+    attempt: (onNewConnection: boolean, right: readonly ByteRange[]) => Promise<VerifiedFile>,
   ): Promise<VerifiedFile> {
     const wrong: (string | undefined)[] = [];
     let onNewConnection = false;
+    let right: readonly ByteRange[] = [];
     return withRetries(2, isWorthAnotherStart, this.#signal, async () => {
       try {
-        return await attempt(onNewConnection);
+        return await attempt(onNewConnection, right);
       } catch (error) {
         onNewConnection = true;
+        right = error instanceof WrongContent ? error.right : [];
         if (error instanceof WrongContent) wrong.push(error.etag);
         const [first, second] = wrong;
         if (first !== undefined && first === second) this.#events.onCorrupt({ key, etag: first });
@@ -106,9 +119,7 @@ export class Downloader {
     turn: number,
   ): Promise<VerifiedFile | undefined> {
     const done = wholeBlocks(wanted.size, found.done);
-    const { progress } = this.#tools;
     const bytes = bytesIn(done);
-    progress.expect(0, -bytes);
     try {
       const start = { turn, onNewConnection: false, etag: found.etag, done };
       const verified = await this.#attempt(wanted, staging, start);
@@ -117,46 +128,40 @@ export class Downloader {
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!isWorthAnotherStart(error)) throw error;
-      progress.expect(0, bytes);
       return undefined;
     }
   }
 
   /** The file is hashed while it arrives. */
-  async #attempt(
-    wanted: CatalogFile,
-    staging: Staging,
-    { turn, onNewConnection, etag, done }: Start,
-  ): Promise<VerifiedFile> {
-    const { size, digests } = wanted;
+  async #attempt(wanted: CatalogFile, staging: Staging, start: Start): Promise<VerifiedFile> {
+    const { turn, onNewConnection, etag, done } = start;
+    const { size } = wanted;
     const { progress } = this.#tools;
     const arrival = Arrival.of(size, done);
     const missing = missingRanges(size, done);
-    const object = { wanted, staging, arrival, missing, etag, onNewConnection, turn };
+    const object = { wanted, staging, arrival, done, missing, etag, onNewConnection, turn };
     const fetch = new ObjectFetch(object, this.#tools, this.#signal);
-    const whileReading: <T>(read: () => Promise<T>) => Promise<T> = (read) => progress.whileReadingDisk(read);
-    const hashing =
-      digests === undefined
-        ? Promise.resolve({})
-        : digestArriving(staging.file, size, algorithmsOf(digests), arrival, whileReading);
-    hashing.catch(() => undefined);
+    const proving = this.#prover.prove(wanted, staging.file, arrival);
+    proving.catch(() => undefined);
+    progress.expect(0, -bytesIn(done));
     try {
       await fetch.run();
       // Else whoever hashes it would wait for ever.
       if (!arrival.isWhole) throw new Error(`bytes of ${wanted.key} are missing`);
       const flushing = staging.needsFlush ? this.#flusher.flush(staging.path, this.#signal) : false;
-      const [hashed, flushed] = await Promise.allSettled([this.#unlessStopped(hashing), flushing]);
-      if (hashed.status === 'rejected') throw hashed.reason;
+      const [proved, flushed] = await Promise.allSettled([this.#prover.unlessStopped(proving), flushing]);
+      if (proved.status === 'rejected') throw proved.reason;
       if (flushed.status === 'rejected') throw flushed.reason;
-      const found = hashed.value ?? {};
-      const mismatch = firstMismatch(digests ?? {}, found);
-      if (mismatch !== undefined) throw new WrongContent(wanted.key, mismatch, fetch.etag);
-      return { digests: found, isFlushed: flushed.value };
+      const { digests, mismatch } = proved.value;
+      if (mismatch === undefined) return { digests, isFlushed: flushed.value };
+      const right = await this.#prover.rightParts(wanted, staging.file, arrival);
+      throw new WrongContent(wanted.key, mismatch, fetch.etag, right);
     } catch (error) {
       arrival.end();
       // Its descriptor is about to be closed.
-      await hashing.catch(() => undefined);
+      await proving.catch(() => undefined);
       progress.takeBack(fetch.received);
+      progress.expect(0, bytesIn(done));
       throw error;
     }
   }
@@ -214,17 +219,6 @@ export class Downloader {
       throw error;
     }
   }
-
-  /** A read from a disk that does not answer cannot be told to stop. */
-  #unlessStopped<T>(work: Promise<T>): Promise<T> {
-    const stopped = Promise.withResolvers<never>();
-    const stop = (): void => stopped.reject(this.#signal.reason);
-    if (this.#signal.aborted) stop();
-    this.#signal.addEventListener('abort', stop, { once: true });
-    return Promise.race([work, stopped.promise]).finally(() =>
-      this.#signal.removeEventListener('abort', stop),
-    );
-  }
 }
 
 /** How one go at a file begins. */
@@ -234,21 +228,6 @@ interface Start {
   readonly etag: string | undefined;
   /** What is there, in whole blocks. */
   readonly done: readonly ByteRange[];
-}
-
-/** All of an object came, and is not what it should be. */
-class WrongContent extends ModelCacheError {
-  readonly etag: string | undefined;
-
-  constructor(
-    key: string,
-    mismatch: { readonly wanted: string; readonly found: string },
-    etag: string | undefined,
-  ) {
-    const { code, message, wanted, found, hint } = otherContent(key, mismatch);
-    super(code, message, { wanted, found, hint });
-    this.etag = etag;
-  }
 }
 
 function isWorthAnotherStart(error: unknown): boolean {

@@ -5,12 +5,11 @@ import type { CatalogFile } from '../model/catalog.ts';
 import { takePart } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { otherObject } from '../store/object-errors.ts';
-import { isWorthRetrying, type Ranges } from '../store/store.ts';
+import type { Ranges } from '../store/store.ts';
 import type { Pacer } from './pacer.ts';
+import { PartFetch, type PartRequest } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
-import { withRetries } from './retry.ts';
 
-export const ATTEMPTS = 5;
 /** A line of the journal for so many bytes at least. */
 const NOTED_BYTES = 2 * BLOCK_BYTES;
 /** More lines than this are not read. */
@@ -26,7 +25,9 @@ export interface ObjectToFetch {
   readonly wanted: CatalogFile;
   readonly staging: Staging;
   readonly arrival: Arrival;
-  /** In order. */
+  /** What is there already. */
+  readonly done: readonly ByteRange[];
+  /** What is not, in order. */
   readonly missing: readonly ByteRange[];
   /** Of the object that what is there already came from. */
   readonly etag: string | undefined;
@@ -97,51 +98,53 @@ export class ObjectFetch {
     }
   }
 
-  /** One part, asked for again from where it broke off. */
   async #fetch(range: ByteRange): Promise<void> {
-    const { ranges, pacer, progress } = this.#tools;
-    const { wanted, staging, arrival, onNewConnection } = this.#object;
-    const { key, size } = wanted;
-    let position = range.start;
+    const { pacer, progress } = this.#tools;
     let noted = range.start;
-    let tries = 0;
-    const note = (): void => {
+    const noteUpTo = (position: number): void => {
       if (noted < position) this.#note({ start: noted, end: position });
       noted = position;
     };
-    const onBytes = (count: number): void => {
-      position += count;
-      this.received += count;
-      progress.addBytes(count);
-      if (position - noted >= this.#noteBytes) note();
-    };
+    let reached = range.start;
+    const part = new PartFetch(range, {
+      ask: (request) => this.#ask(request),
+      onReached: (position, news) => {
+        reached = position;
+        this.received += news;
+        progress.addBytes(news);
+        if (position - noted >= this.#noteBytes) noteUpTo(position);
+      },
+      onNewConnection: this.#object.onNewConnection,
+      signal: this.#signal,
+    });
     try {
-      await withRetries(ATTEMPTS, isWorthRetrying, this.#signal, async () => {
-        // It broke off right after its last byte. The rest would be an empty range, which a store takes for everything.
-        if (size > 0 && position >= range.end) return;
-        tries += 1;
-        try {
-          const { etag } = await ranges.fetch({
-            key,
-            range: { start: position, end: range.end },
-            size,
-            etag: this.etag,
-            into: { fd: staging.file.fd, arrival: arrival.memory },
-            algorithms: [],
-            onNewConnection: onNewConnection || tries > 1,
-            signal: this.#signal,
-            onBegun: (etag) => this.#isOf(etag),
-            onBytes,
-            onDiskBusy: () => progress.diskBusy(),
-          });
-          this.#isOf(etag);
-        } catch (error) {
-          if (toModelCacheError(error).code === 'store-throttled') pacer.throttled();
-          throw error;
-        }
-      });
+      await pacer.watching(part, () => part.run());
     } finally {
-      note();
+      noteUpTo(reached);
+    }
+  }
+
+  async #ask({ range, onNewConnection, signal, onBytes }: PartRequest): Promise<void> {
+    const { ranges, pacer, progress } = this.#tools;
+    const { wanted, staging, arrival } = this.#object;
+    try {
+      const { etag } = await ranges.fetch({
+        key: wanted.key,
+        range,
+        size: wanted.size,
+        etag: this.etag,
+        into: { fd: staging.file.fd, arrival: arrival.memory },
+        algorithms: [],
+        onNewConnection,
+        signal,
+        onBegun: (found) => this.#isOf(found),
+        onBytes,
+        onDiskBusy: () => progress.diskBusy(),
+      });
+      this.#isOf(etag);
+    } catch (error) {
+      if (toModelCacheError(error).code === 'store-throttled') pacer.throttled();
+      throw error;
     }
   }
 
@@ -150,13 +153,7 @@ export class ObjectFetch {
     this.etag ??= etag;
     const { key } = this.#object.wanted;
     if (this.etag !== etag) this.#ending.abort(otherObject(key, this.etag, etag));
-    else this.#begun ??= this.#object.staging.journal?.begin(etag, this.#here());
-  }
-
-  /** What was there before is noted anew, in front of what comes. */
-  #here(): readonly ByteRange[] {
-    const { staging, etag } = this.#object;
-    return etag === undefined ? [] : (staging.found?.done ?? []);
+    else this.#begun ??= this.#object.staging.journal?.begin(etag, this.#object.done);
   }
 
   #note(range: ByteRange): void {

@@ -1,8 +1,12 @@
+import { DOUBLED_SHARE, toAskAgain } from '../model/ask-again.ts';
 import { firstPace, nextPace, partBytes, type Pace } from '../model/pace.ts';
 import { Lanes } from './lanes.ts';
+import type { PartFetch } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
 
 const SAMPLE_MS = 250;
+/** Of what is known of the usual rate, so much is from the last part. */
+const NEWS = 0.2;
 
 /** Keeps the pace of all requests: how many lanes there are, and how much is asked for in each. */
 export class Pacer {
@@ -17,6 +21,11 @@ export class Pacer {
   #last: { readonly now: number; readonly bytes: number };
   /** Bytes that have been asked for. */
   #asked = 0;
+  /** Bytes that were asked for twice. */
+  #doubled = 0;
+  readonly #flights = new Set<PartFetch>();
+  /** Of parts that have come, in bytes per second. */
+  #usualRate: number | undefined;
 
   /** `most` requests side by side are within this process's limits. */
   constructor(progress: Progress, most: number) {
@@ -45,6 +54,17 @@ export class Pacer {
     this.#asked += bytes;
   }
 
+  /** Near the end, what is much slower than others is asked for again. */
+  async watching(part: PartFetch, fetch: () => Promise<void>): Promise<void> {
+    this.#flights.add(part);
+    try {
+      await fetch();
+      this.#usualRate = (this.#usualRate ?? part.rate) * (1 - NEWS) + part.rate * NEWS;
+    } finally {
+      this.#flights.delete(part);
+    }
+  }
+
   /** The store has said that it is too much. */
   throttled(): void {
     this.#isThrottled = true;
@@ -64,6 +84,17 @@ export class Pacer {
     this.#last = { now, bytes };
     this.#isThrottled = false;
     this.#wasFull = this.lanes.isFull;
+    if (this.#asked >= this.#progress.bytesTotal && this.#usualRate !== undefined)
+      this.#askAgain(this.#usualRate);
+  }
+
+  #askAgain(usualRate: number): void {
+    const bytes = this.#progress.bytesTotal * DOUBLED_SHARE - this.#doubled;
+    const requests = this.lanes.width - this.lanes.active;
+    for (const part of toAskAgain([...this.#flights], usualRate, { requests, bytes })) {
+      this.#doubled += part.left;
+      part.askAgain();
+    }
   }
 
   #use(pace: Pace): void {

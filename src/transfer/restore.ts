@@ -61,7 +61,7 @@ class RestoreRun {
     this.#plan = plan;
     this.#tools = tools;
     this.#signal = AbortSignal.any([tools.signal, this.#storeFailed.signal]);
-    this.#downloader = new Downloader(tools.store, tools.progress, this.#signal, {
+    this.#downloader = new Downloader(tools.store, tools.progress, plan.source === 'lock', this.#signal, {
       onCorrupt: ({ key, etag }) => tools.state.rememberCorrupt(key, etag),
       onResumed: tools.onResumed,
     });

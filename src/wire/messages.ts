@@ -1,20 +1,17 @@
 import type { ArrivalMemory } from '../model/arrival.ts';
 import type { Digests, DigestAlgorithm } from '../model/digest.ts';
+import type { ThreadData } from '../threads/errands.ts';
+import type { SystemFailure } from '../threads/system-failure.ts';
 import type { Answer } from './answer-reader.ts';
 import type { Endpoint } from './connection.ts';
 
 /** What crosses between a thread that receives and the one that it works for. Plain values. */
 
-export interface ReceiverData {
+export interface ReceiverData extends ThreadData {
   readonly endpoint: Endpoint;
   /** Milliseconds; 0: never. */
   readonly patience: number;
-  /** Two cells: WRITES counts what was written, IS_WRITING is 1 while a write is under way. */
-  readonly signs: SharedArrayBuffer;
 }
-
-export const WRITES = 0;
-export const IS_WRITING = 1;
 
 /** Where bytes go. */
 export type Destination =
@@ -23,9 +20,7 @@ export type Destination =
   /** A file that is made for them, and removed again when they do not come. */
   | { readonly path: string; readonly mode: number };
 
-export interface FetchOrder {
-  readonly kind: 'fetch';
-  readonly id: number;
+export interface FetchErrand {
   /** The whole request. */
   readonly request: string;
   /** Of the object's bytes; without any, all of it is asked for, and has none. */
@@ -41,37 +36,29 @@ export interface FetchOrder {
   readonly onNewConnection: boolean;
 }
 
-export type ToReceiver = FetchOrder | { readonly kind: 'cancel'; readonly id: number };
+export type FetchSaid =
+  /** The answer is of this object; its bytes come now. Not told of files that are made here. */
+  | { readonly kind: 'begun'; readonly etag: string }
+  /** So many bytes more were written. */
+  | { readonly kind: 'moved'; readonly bytes: number };
+
+export interface Fetched {
+  /** Written since it was last told. */
+  readonly moved: number;
+  readonly etag: string;
+  readonly digests: Digests;
+  readonly connectMs: number | undefined;
+}
 
 /** An answer that is no content. */
 export type Refusal = Answer;
 
-export type Failure =
+export type FetchFailure = { readonly moved: number } & (
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** A client that knows more may be able to read it. */
   | { readonly kind: 'unusual'; readonly what: string }
   | { readonly kind: 'silent' }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'other-object'; readonly etag: string; readonly size: number }
-  | {
-      readonly kind: 'connection' | 'disk';
-      readonly code: string | undefined;
-      readonly errno: number | undefined;
-      readonly syscall: string | undefined;
-      readonly path: string | undefined;
-      readonly message: string;
-    };
-
-export type FromReceiver =
-  | { readonly kind: 'begun'; readonly id: number; readonly etag: string }
-  /** So many bytes more were written. */
-  | { readonly kind: 'moved'; readonly moved: readonly (readonly [id: number, bytes: number])[] }
-  | {
-      readonly kind: 'done';
-      readonly id: number;
-      readonly bytes: number;
-      readonly etag: string;
-      readonly digests: Digests;
-      readonly connectMs: number | undefined;
-    }
-  | { readonly kind: 'failed'; readonly id: number; readonly bytes: number; readonly failure: Failure };
+  | { readonly kind: 'connection' | 'disk'; readonly error: SystemFailure }
+);

@@ -3,7 +3,8 @@ import { Arrival } from '../model/arrival.ts';
 import { Digester } from '../model/digester.ts';
 import type { Digests } from '../model/digest.ts';
 import type { AnswerReader } from './connection.ts';
-import { IS_WRITING, WRITES, type Destination, type FetchOrder, type Refusal } from './messages.ts';
+import type { DiskSigns } from '../threads/disk-signs.ts';
+import type { Destination, FetchErrand, Refusal } from './messages.ts';
 import { UnusualAnswer, type ResponseHead } from './response-head.ts';
 
 /** The store answered something else than content. */
@@ -36,22 +37,21 @@ const MAX_REFUSAL_BYTES = 64 * 1024;
 /** Writes the bytes of one range where they belong, as they come. */
 export class RangeReader implements AnswerReader {
   etag = '';
-  /** Written since the last look at it. */
-  moved = 0;
-  readonly #order: FetchOrder;
+  readonly #errand: FetchErrand;
   readonly #file: OpenDestination;
   readonly #digester: Digester | undefined;
   readonly #onBegin: () => void;
   #position: number;
+  #moved = 0;
   #refusal: { readonly head: ResponseHead; readonly bytes: Buffer[]; left: number } | undefined;
 
-  constructor(order: FetchOrder, signs: Int32Array, onBegin: () => void) {
-    this.#order = order;
-    this.#file = new OpenDestination(order.into, signs);
+  constructor(errand: FetchErrand, disk: DiskSigns, onBegin: () => void) {
+    this.#errand = errand;
+    this.#file = new OpenDestination(errand.into, disk);
     this.#digester =
-      order.algorithms.length === 0 ? undefined : new Digester(order.algorithms, order.end - order.start);
+      errand.algorithms.length === 0 ? undefined : new Digester(errand.algorithms, errand.end - errand.start);
     this.#onBegin = onBegin;
-    this.#position = order.start;
+    this.#position = errand.start;
   }
 
   begin(head: ResponseHead): void {
@@ -64,8 +64,8 @@ export class RangeReader implements AnswerReader {
       if (this.#refusal.left === 0) throw this.#refused();
       return;
     }
-    const { etag, size } = this.#order;
-    const found = objectIn(head, this.#order);
+    const { etag, size } = this.#errand;
+    const found = objectIn(head, this.#errand);
     this.etag = found.etag;
     if ((etag !== undefined && etag !== found.etag) || size !== found.size)
       throw new OtherObject(found.etag, found.size);
@@ -83,7 +83,14 @@ export class RangeReader implements AnswerReader {
     this.#digester?.update(bytes);
     this.#file.write(bytes, this.#position);
     this.#position += bytes.length;
-    this.moved += bytes.length;
+    this.#moved += bytes.length;
+  }
+
+  /** Bytes that were written since this was asked last. */
+  takeMoved(): number {
+    const moved = this.#moved;
+    this.#moved = 0;
+    return moved;
   }
 
   /** After the last byte. */
@@ -110,7 +117,7 @@ export class RangeReader implements AnswerReader {
 /** Which object the answer is of. Throws UnusualAnswer for other bytes than those that were asked for. */
 function objectIn(
   { status, headers, contentLength }: ResponseHead,
-  { start, end, size }: FetchOrder,
+  { start, end, size }: FetchErrand,
 ): { readonly etag: string; readonly size: number } {
   if (contentLength === undefined) throw new UnusualAnswer('content without a length');
   const etag = headers.get('etag');
@@ -132,14 +139,14 @@ function objectIn(
 class OpenDestination {
   readonly #into: Destination;
   readonly #arrival: Arrival | undefined;
-  readonly #signs: Int32Array;
+  readonly #disk: DiskSigns;
   #fd: number | undefined;
   #isOurs = false;
 
-  constructor(into: Destination, signs: Int32Array) {
+  constructor(into: Destination, disk: DiskSigns) {
     this.#into = into;
     this.#arrival = 'arrival' in into ? new Arrival(into.arrival) : undefined;
-    this.#signs = signs;
+    this.#disk = disk;
   }
 
   open(): void {
@@ -182,14 +189,10 @@ class OpenDestination {
 
   /** Whoever waits for this thread sees that it is the disk that takes so long. */
   #onDisk<T>(act: () => T): T {
-    Atomics.store(this.#signs, IS_WRITING, 1);
     try {
-      return act();
+      return this.#disk.during(act);
     } catch (cause) {
       throw new DiskFailed('the disk failed', { cause });
-    } finally {
-      Atomics.store(this.#signs, IS_WRITING, 0);
-      Atomics.add(this.#signs, WRITES, 1);
     }
   }
 }

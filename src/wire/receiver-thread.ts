@@ -1,7 +1,9 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
+import { ownDiskSigns, serve } from '../threads/serve.ts';
+import { systemFailure } from '../threads/system-failure.ts';
 import { Silence } from './connection.ts';
 import { Connections } from './connections.ts';
-import type { Failure, FetchOrder, FromReceiver, ReceiverData, ToReceiver } from './messages.ts';
+import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 import { DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
 import { UnusualAnswer } from './response-head.ts';
 
@@ -11,68 +13,69 @@ const TELL_EVERY_MS = 50;
 
 class Cancelled extends Error {}
 
+/** With what was written before it. */
+class Broken extends Error {
+  readonly moved: number;
+
+  constructor(cause: unknown, moved: number) {
+    super('a fetch broke off', { cause });
+    this.moved = moved;
+  }
+}
+
 interface UnderWay {
   readonly reader: RangeReader;
+  readonly say: (said: FetchSaid) => void;
   end: (reason: Error) => void;
 }
 
-const { endpoint, patience, signs: signsMemory } = workerData as ReceiverData;
-const signs = new Int32Array(signsMemory);
+const { endpoint, patience } = workerData as ReceiverData;
+const disk = ownDiskSigns();
 const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES), patience);
 const underWay = new Map<number, UnderWay>();
 
-parentPort?.on('message', (message: ToReceiver) => {
-  if (message.kind === 'fetch') void fetchRange(message);
-  else underWay.get(message.id)?.end(new Cancelled());
+serve<FetchErrand, FetchSaid, Fetched, FetchFailure>({
+  go: fetchRange,
+  stop: (id) => underWay.get(id)?.end(new Cancelled()),
+  failureOf: (error) => failureOf(error as Broken),
 });
 setInterval(tellMoved, TELL_EVERY_MS).unref();
 
-async function fetchRange(order: FetchOrder): Promise<void> {
-  const { id, onNewConnection } = order;
-  const reader = new RangeReader(order, signs, () => {
-    if ('fd' in order.into) tell({ kind: 'begun', id, etag: reader.etag });
+async function fetchRange(errand: FetchErrand, id: number, say: (said: FetchSaid) => void): Promise<Fetched> {
+  const reader = new RangeReader(errand, disk, () => {
+    if ('fd' in errand.into) say({ kind: 'begun', etag: reader.etag });
   });
-  const work: UnderWay = { reader, end: () => undefined };
+  const work: UnderWay = { reader, say, end: () => undefined };
   underWay.set(id, work);
   try {
-    const { connectMs } = await connections.exchange({ head: order.request }, reader, {
-      onNewConnection,
+    const { connectMs } = await connections.exchange({ head: errand.request }, reader, {
+      onNewConnection: errand.onNewConnection,
       onBegin: (end) => (work.end = end),
     });
     const digests = reader.finish();
-    tell({ kind: 'done', id, bytes: reader.moved, etag: reader.etag, digests, connectMs });
+    return { moved: reader.takeMoved(), etag: reader.etag, digests, connectMs };
   } catch (error) {
     reader.giveUp();
-    tell({ kind: 'failed', id, bytes: reader.moved, failure: failureOf(error) });
+    throw new Broken(error, reader.takeMoved());
   } finally {
     underWay.delete(id);
   }
 }
 
 function tellMoved(): void {
-  const moved: [number, number][] = [];
-  for (const [id, { reader }] of underWay) {
-    if (reader.moved === 0) continue;
-    moved.push([id, reader.moved]);
-    reader.moved = 0;
+  for (const { reader, say } of underWay.values()) {
+    const bytes = reader.takeMoved();
+    if (bytes > 0) say({ kind: 'moved', bytes });
   }
-  if (moved.length > 0) tell({ kind: 'moved', moved });
 }
 
-function failureOf(error: unknown): Failure {
-  if (error instanceof Refused) return { kind: 'refused', refusal: error.refusal };
-  if (error instanceof UnusualAnswer) return { kind: 'unusual', what: error.message };
-  if (error instanceof OtherObject) return { kind: 'other-object', etag: error.etag, size: error.size };
-  if (error instanceof Silence) return { kind: 'silent' };
-  if (error instanceof Cancelled) return { kind: 'cancelled' };
-  const kind = error instanceof DiskFailed ? 'disk' : 'connection';
-  const { code, errno, syscall, path, message } = (
-    error instanceof DiskFailed ? error.cause : error
-  ) as NodeJS.ErrnoException;
-  return { kind, code, errno, syscall, path, message };
-}
-
-function tell(message: FromReceiver): void {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  parentPort?.postMessage(message);
+function failureOf({ cause, moved }: Broken): FetchFailure {
+  if (cause instanceof Refused) return { moved, kind: 'refused', refusal: cause.refusal };
+  if (cause instanceof UnusualAnswer) return { moved, kind: 'unusual', what: cause.message };
+  if (cause instanceof OtherObject)
+    return { moved, kind: 'other-object', etag: cause.etag, size: cause.size };
+  if (cause instanceof Silence) return { moved, kind: 'silent' };
+  if (cause instanceof Cancelled) return { moved, kind: 'cancelled' };
+  if (cause instanceof DiskFailed) return { moved, kind: 'disk', error: systemFailure(cause.cause) };
+  return { moved, kind: 'connection', error: systemFailure(cause) };
 }

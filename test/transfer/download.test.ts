@@ -215,7 +215,7 @@ async function fetchInto(
   const events = { onCorrupt, onResumed: () => undefined };
   try {
     const staging = { path, file, journal, found: left?.found, needsFlush: true };
-    return await new Downloader(store, progress, signal, events).download(wanted, staging);
+    return await new Downloader(store, progress, false, signal, events).download(wanted, staging);
   } finally {
     await journal.close();
     await file.close();

@@ -5,11 +5,14 @@ const IS_SOURCE = import.meta.filename.endsWith('.ts');
 
 /** Each is built by itself, as CommonJS: it has to start fast and stay small. */
 const THREADS = {
-  receiver: 'wire/receiver-thread',
+  receiver: '../wire/receiver-thread',
+  digester: '../cache/digest-thread',
 } as const;
 
+export type ThreadName = keyof typeof THREADS;
+
 /** Starts one of the program's threads. It keeps nobody waiting until it is referenced. */
-export function startThread(name: keyof typeof THREADS, workerData: unknown): Worker {
+export function startThread(name: ThreadName, workerData: unknown): Worker {
   const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
   const worker = new Worker(join(import.meta.dirname, file), {
     workerData,

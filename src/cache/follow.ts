@@ -1,0 +1,104 @@
+import { readSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Blake3 } from '../blake3.ts';
+import { Arrival, type ArrivalMemory } from '../model/arrival.ts';
+import { Digester } from '../model/digester.ts';
+import type { Found, PartDigests, Proof } from '../model/proof.ts';
+import type { DiskSigns } from '../threads/disk-signs.ts';
+
+/** A file to hash while it arrives. */
+export interface DigestErrand {
+  /** Open for reading until the errand is done. */
+  readonly fd: number;
+  readonly arrival: ArrivalMemory;
+  readonly proof: Proof;
+}
+
+/** Read, and hashed while the processor still has it at hand. */
+const READ_BYTES = 256 * 1024;
+/** Files that arrive side by side take turns; each turn is some milliseconds. */
+const TURN_BYTES = 8 * 1024 * 1024;
+
+interface Running {
+  readonly update: (bytes: Buffer) => void;
+  readonly found: () => Found;
+}
+
+/** Hashes a file from its beginning on, as its bytes come. Undefined when its arrival was ended before all had come. */
+export async function followFile(
+  { fd, arrival: memory, proof }: DigestErrand,
+  disk: DiskSigns,
+  blake3: (() => Blake3) | undefined,
+): Promise<Found | undefined> {
+  const { size } = memory;
+  const running = runningDigest(proof, size, blake3);
+  if (running === undefined) return { kind: 'unavailable' };
+  const arrival = new Arrival(memory);
+  const block = Buffer.allocUnsafeSlow(READ_BYTES);
+  let turnEnd = TURN_BYTES;
+  for (let position = 0; position < size;) {
+    await arrival.block(position);
+    if (arrival.isEnded) return undefined;
+    const length = arrival.reachFrom(position, block.length) - position;
+    const start = position;
+    const bytesRead = disk.during(() => readSync(fd, block, 0, length, start));
+    // It was made shorter by somebody else: its digests will be others.
+    if (bytesRead === 0) break;
+    running.update(block.subarray(0, bytesRead));
+    position += bytesRead;
+    if (position < turnEnd) continue;
+    turnEnd = position + TURN_BYTES;
+    await nextTurn();
+  }
+  return running.found();
+}
+
+function runningDigest(proof: Proof, size: number, blake3: (() => Blake3) | undefined): Running | undefined {
+  if (proof.kind === 'parts') return blake3 && new PartsDigest(proof.parts, blake3);
+  const digester = new Digester(proof.algorithms, size);
+  return {
+    update: (bytes) => digester.update(bytes),
+    found: () => ({ kind: 'whole', digests: digester.digests() }),
+  };
+}
+
+/** Compares part after part. */
+class PartsDigest implements Running {
+  readonly #parts: PartDigests;
+  readonly #blake3: () => Blake3;
+  readonly #wrong: number[] = [];
+  #running: Blake3;
+  #place = 0;
+  #left: number;
+
+  constructor(parts: PartDigests, blake3: () => Blake3) {
+    this.#parts = parts;
+    this.#blake3 = blake3;
+    this.#running = blake3();
+    this.#left = parts.size;
+  }
+
+  update(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length;) {
+      const piece = bytes.subarray(at, at + this.#left);
+      this.#running.update(piece);
+      at += piece.length;
+      this.#left -= piece.length;
+      if (this.#left === 0) this.#endPart();
+    }
+  }
+
+  found(): Found {
+    if (this.#left < this.#parts.size) this.#endPart();
+    // What ended early lacks the parts behind its end.
+    const missing = this.#parts.digests.flatMap((_, place) => (place < this.#place ? [] : [place]));
+    return { kind: 'parts', wrong: [...this.#wrong, ...missing] };
+  }
+
+  #endPart(): void {
+    if (this.#running.digest('hex') !== this.#parts.digests[this.#place]) this.#wrong.push(this.#place);
+    this.#place += 1;
+    this.#left = this.#parts.size;
+    this.#running = this.#blake3();
+  }
+}

@@ -1,0 +1,136 @@
+import type { Worker } from 'node:worker_threads';
+import { signsOfThread } from './disk-signs.ts';
+import { Outbox } from './outbox.ts';
+import { startThread, type ThreadName } from './start.ts';
+
+/** What crosses to a thread. */
+export type ToThread<Errand> =
+  | { readonly kind: 'do'; readonly id: number; readonly errand: Errand }
+  | { readonly kind: 'stop'; readonly id: number };
+
+/** What comes from it. A plain failure: errors lose their fields on the way. */
+export type FromThread<Said, Result, Failure> =
+  | { readonly kind: 'said'; readonly id: number; readonly said: Said }
+  | { readonly kind: 'done'; readonly id: number; readonly result: Result }
+  | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure };
+
+/** What every thread is started with, beside what is its own. */
+export interface ThreadData {
+  readonly signs: SharedArrayBuffer;
+}
+
+export interface ErrandEvents<Said> {
+  readonly onSaid: (said: Said) => void;
+  /** Whether the disk keeps the thread waiting. Told again and again. */
+  readonly onDisk: (isStuck: boolean) => void;
+}
+
+/** An errand that failed, in the thread's own words. */
+export class ErrandFailed<Failure> extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super('an errand failed');
+    this.failure = failure;
+  }
+}
+
+/** Why a thread is no more. */
+export interface ThreadEnded {
+  readonly kind: 'thread-ended';
+  readonly message: string;
+}
+
+const LOOK_EVERY_MS = 200;
+
+interface Pending<Said, Result> {
+  readonly events: ErrandEvents<Said>;
+  readonly done: PromiseWithResolvers<Result>;
+}
+
+/** One thread that is sent on errands, any number of them at once. The process waits for it only while it has some. */
+export class Errands<Errand, Said, Result, Failure> {
+  readonly #worker: Worker;
+  readonly #signs = signsOfThread();
+  readonly #outbox: Outbox<ToThread<Errand>>;
+  readonly #pending = new Map<number, Pending<Said, Result>>();
+  #ids = 0;
+  #looking: NodeJS.Timeout | undefined;
+  #ended: ThreadEnded | undefined;
+
+  constructor(name: ThreadName, data: object) {
+    this.#worker = startThread(name, { ...data, signs: this.#signs.memory } satisfies ThreadData);
+    this.#outbox = new Outbox(this.#worker);
+    this.#worker.on('message', (messages: readonly FromThread<Said, Result, Failure>[]) => {
+      for (const message of messages) this.#hear(message);
+    });
+    this.#worker.on('error', (error: Error) => this.#end(error.message));
+    this.#worker.on('exit', () => this.#end('the thread has ended'));
+  }
+
+  /** Errands that it is on. */
+  get active(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Settles when the thread has let go of it, with `ErrandFailed` where it failed. When `signal` aborts, the thread is
+   * told to stop; what comes of that is the thread's word.
+   */
+  async run(errand: Errand, events: ErrandEvents<Said>, signal?: AbortSignal): Promise<Result> {
+    if (this.#ended !== undefined) throw new ErrandFailed<ThreadEnded>(this.#ended);
+    const id = (this.#ids += 1);
+    const done = Promise.withResolvers<Result>();
+    const stop = (): void => this.#outbox.put({ kind: 'stop', id });
+    if (this.#pending.size === 0) this.#begin();
+    this.#pending.set(id, { events, done });
+    this.#outbox.put({ kind: 'do', id, errand });
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      return await done.promise;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#pending.delete(id);
+      if (this.#pending.size === 0) this.#rest();
+    }
+  }
+
+  close(): void {
+    this.#rest();
+    void this.#worker.terminate();
+  }
+
+  #begin(): void {
+    this.#worker.ref();
+    this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  #rest(): void {
+    this.#worker.unref();
+    clearInterval(this.#looking);
+  }
+
+  #look(): void {
+    const isStuck = this.#signs.look();
+    for (const { events } of this.#pending.values()) events.onDisk(isStuck);
+  }
+
+  #hear(message: FromThread<Said, Result, Failure>): void {
+    const pending = this.#pending.get(message.id);
+    switch (message.kind) {
+      case 'said':
+        pending?.events.onSaid(message.said);
+        return;
+      case 'done':
+        pending?.done.resolve(message.result);
+        return;
+      case 'failed':
+        pending?.done.reject(new ErrandFailed(message.failure));
+    }
+  }
+
+  #end(message: string): void {
+    this.#ended ??= { kind: 'thread-ended', message };
+    for (const { done } of this.#pending.values()) done.reject(new ErrandFailed(this.#ended));
+  }
+}

@@ -1,0 +1,39 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { DiskSigns } from './disk-signs.ts';
+import type { FromThread, ThreadData, ToThread } from './errands.ts';
+import { Outbox } from './outbox.ts';
+
+/** How a thread goes on an errand. */
+export interface Errander<Errand, Said, Result, Failure> {
+  /** Tells on the way what `say` is given. */
+  readonly go: (errand: Errand, id: number, say: (said: Said) => void) => Promise<Result>;
+  readonly stop: (id: number) => void;
+  readonly failureOf: (error: unknown) => Failure;
+}
+
+/** By which this thread shows what the disk does to it. */
+export function ownDiskSigns(): DiskSigns {
+  return new DiskSigns((workerData as ThreadData).signs);
+}
+
+/** Of a thread: goes on every errand that it is sent on, until it is ended. */
+export function serve<Errand, Said, Result, Failure>({
+  go,
+  stop,
+  failureOf,
+}: Errander<Errand, Said, Result, Failure>): void {
+  if (parentPort === null) throw new Error('this is a thread of a program, and no program');
+  const outbox = new Outbox<FromThread<Said, Result, Failure>>(parentPort);
+  const begin = (id: number, errand: Errand): void => {
+    go(errand, id, (said) => outbox.put({ kind: 'said', id, said })).then(
+      (result) => outbox.put({ kind: 'done', id, result }),
+      (error: unknown) => outbox.put({ kind: 'failed', id, failure: failureOf(error) }),
+    );
+  };
+  parentPort.on('message', (messages: readonly ToThread<Errand>[]) => {
+    for (const message of messages) {
+      if (message.kind === 'do') begin(message.id, message.errand);
+      else stop(message.id);
+    }
+  });
+}
