@@ -139,8 +139,9 @@ export class MemoryBucket {
 
   async #called(call: string, key: string): Promise<void> {
     this.calls.push(call);
+    const count = this.calls.filter((name) => name === call).length;
     await sleep(1);
-    const code = this.refuse(call, key, this.calls.filter((name) => name === call).length);
+    const code = this.refuse(call, key, count);
     if (code !== undefined) throw new ModelCacheError(code, `${call} is refused`);
   }
 }
