@@ -13,6 +13,14 @@ export interface Pace {
   readonly restsUntil: number;
 }
 
+/** What no pace goes beyond. */
+export interface PaceBounds {
+  /** Requests side by side. */
+  readonly width: number;
+  /** Bytes of one request. */
+  readonly partBytes: number;
+}
+
 /** What was seen since the sample before. */
 export interface PaceSample {
   /** Milliseconds, of any clock that only goes forward. */
@@ -28,11 +36,7 @@ export interface PaceSample {
 const MiB = 1024 * 1024;
 const FEWEST = 4;
 const USUAL = 8;
-/** On a link that loses one packet in a thousand, at 20 ms, 64 streams fill 1 Gbit/s (npm run bench). */
-const MOST = 64;
 const LEAST_PART = 1 * MiB;
-/** A request costs the store as much as some of these; with larger ones, fewer would be under way at the end. */
-const MOST_PART = 16 * MiB;
 /** Below it, a stream is not held back by the way there. */
 const NEAR_MS = 2;
 const WIDTH_PER_MS = 4;
@@ -40,25 +44,29 @@ const GROWTH = 1.5;
 const WORTHWHILE = 1.08;
 const REST_MS = 2000;
 
-/** To begin with; the farther away a store is, the more requests it takes to fill the way. `most` is a limit of this process. */
-export function firstPace(roundTripMs: number | undefined, most = MOST): Pace {
+/** To begin with; the farther away a store is, the more requests it takes to fill the way. */
+export function firstPace(roundTripMs: number | undefined, bounds: PaceBounds): Pace {
   const far =
     roundTripMs === undefined || roundTripMs < NEAR_MS ? USUAL : Math.ceil(roundTripMs * WIDTH_PER_MS);
-  const width = Math.max(1, Math.min(MOST, most, Math.max(USUAL, far)));
+  const width = Math.max(1, Math.min(bounds.width, Math.max(USUAL, far)));
   return { width, leastPart: LEAST_PART, trial: undefined, restsUntil: 0 };
 }
 
 /** Wider while that helps; narrower, and with larger parts, when the store says that it is too much. */
-export function nextPace(pace: Pace, { now, rate, isFull, isThrottled }: PaceSample, most = MOST): Pace {
+export function nextPace(
+  pace: Pace,
+  { now, rate, isFull, isThrottled }: PaceSample,
+  bounds: PaceBounds,
+): Pace {
   const { width, leastPart, trial, restsUntil } = pace;
   const rested = { trial: undefined, restsUntil: now + REST_MS };
   if (isThrottled) {
-    const narrower = Math.max(Math.min(FEWEST, most), Math.floor(width / 2));
-    return { width: narrower, leastPart: Math.min(MOST_PART, leastPart * 2), ...rested };
+    const narrower = Math.max(Math.min(FEWEST, bounds.width), Math.floor(width / 2));
+    return { width: narrower, leastPart: Math.min(bounds.partBytes, leastPart * 2), ...rested };
   }
   if (!isFull) return { ...pace, trial: undefined };
   if (trial !== undefined && rate < trial.rate * WORTHWHILE) return { ...pace, width: trial.from, ...rested };
-  const wider = Math.min(MOST, most, Math.ceil(width * GROWTH));
+  const wider = Math.min(bounds.width, Math.ceil(width * GROWTH));
   if (now < restsUntil || wider === width) return { ...pace, trial: undefined };
   return { ...pace, width: wider, trial: { from: width, rate } };
 }
@@ -67,9 +75,9 @@ export function nextPace(pace: Pace, { now, rate, isFull, isThrottled }: PaceSam
  * Bytes to ask for next, where `left` have not been asked for: large ones first, since each request has its price, and
  * ever smaller ones towards the end, so that all are done at the same time.
  */
-export function partBytes({ width, leastPart }: Pace, left: number): number {
+export function partBytes({ width, leastPart }: Pace, left: number, bounds: PaceBounds): number {
   const share = Math.ceil(left / (2 * width) / BLOCK_BYTES) * BLOCK_BYTES;
-  return Math.max(leastPart, Math.min(MOST_PART, share));
+  return Math.max(leastPart, Math.min(bounds.partBytes, share));
 }
 
 /** Of `ranges`, the first bytes, up to a block's beginning; and what is left then. */

@@ -109,6 +109,16 @@ export const OPTIONS = {
     help: 'give up when slower than this over 30 s (default: 5; 0: never)',
     commands: ['init'],
   },
+  connections: {
+    flags: '--connections <number>',
+    help: 'ask the store for at most so many things side by side; how many it takes is measured (default: 64)',
+    commands: ['init'],
+  },
+  partSize: {
+    flags: '--part-size <MiB>',
+    help: 'ask for at most so much of an object at once; how much is measured (default: 16)',
+    commands: ['init'],
+  },
   timeout: {
     flags: '--timeout <duration>',
     help: 'give up after this, counted from the start of the program, --setup not included (default: never)',

@@ -19,6 +19,15 @@ export function parseSpeed(text: string): number {
   return Number(number) * 1e6;
 }
 
+/** A count from 1 to `most`. */
+export function parseCount(most: number): (text: string) => number {
+  return (text) => {
+    const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+    if (count < 1 || count > most) throw wrong('not a number that can be used', `1 to ${most}`, text);
+    return count;
+  };
+}
+
 /** With a scheme, https where none is given, and without a slash at the end. */
 export function parseEndpoint(text: string): string {
   const withScheme = text.includes('://') ? text : `https://${text}`;

@@ -125,6 +125,7 @@ export async function restore(
         publisher,
         state,
         progress,
+        bounds: context.settings.paceBounds,
         signal,
         onFailure: (failure) => {
           failures.push(failure);

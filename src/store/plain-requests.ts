@@ -1,3 +1,4 @@
+import { isCounted } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
 import type { Answer } from '../wire/answer-reader.ts';
 import type { Endpoint } from '../wire/connection.ts';
@@ -21,7 +22,7 @@ export class PlainRequests {
     this.names = new S3Names(settings);
     this.endpoint = { ...address.endpoint, ca: access.ca?.toString('latin1') };
     this.#signer = new S3Signer(address, settings.region, access.credentials);
-    this.#answers = new WholeAnswers(this.endpoint, settings.idleTimeout);
+    this.#answers = new WholeAnswers(this.endpoint, longer(settings.idleTimeout));
     this.#patience = settings.idleTimeout;
   }
 
@@ -53,7 +54,7 @@ export class PlainRequests {
     }
   }
 
-  /** What concerns one object, or the load, is an answer; whether any other refusal is one, the SDK is to find out. */
+  /** What it says of one object, or of the load, is an answer; what another refusal means, the SDK is to find out. */
   refused(key: string | undefined, answer: Answer): Error {
     const error = this.names.explain(key, faultOf(answer));
     const isOfObject = error instanceof ModelCacheError && error.code.startsWith('object-');
@@ -73,4 +74,9 @@ export class PlainRequests {
   close(): void {
     this.#answers.close();
   }
+}
+
+/** Whoever watches over the whole store knows more, and shall be first. */
+export function longer(patience: number): number {
+  return isCounted(patience) ? patience + 1000 : 0;
 }

@@ -7,7 +7,7 @@ import { FetchFailed, Receivers } from '../wire/receivers.ts';
 import { NotPlain } from './not-plain.ts';
 import { otherObject, otherSize } from './object-errors.ts';
 import { faultOf, parseListing } from './plain-answers.ts';
-import { PlainRequests } from './plain-requests.ts';
+import { longer, PlainRequests } from './plain-requests.ts';
 import { PlainSender } from './plain-sender.ts';
 import { PlainUploads } from './plain-uploads.ts';
 import { rangePatience } from './range-patience.ts';
@@ -42,12 +42,12 @@ export class PlainS3 {
   private constructor(settings: S3Settings, access: S3Access, address: S3Address) {
     const endpoint: Endpoint = { ...address.endpoint, ca: access.ca?.toString('latin1') };
     this.#requests = new PlainRequests(settings, access, address);
-    this.sender = new PlainSender(this.#requests, settings.idleTimeout);
+    this.sender = new PlainSender(this.#requests, longer(settings.idleTimeout));
     this.multiparts = new PlainUploads(this.#requests, this.sender);
     this.#names = new S3Names(settings);
     this.#signer = new S3Signer(address, settings.region, access.credentials);
     this.#patience = settings.idleTimeout;
-    this.#answers = new WholeAnswers(endpoint, settings.idleTimeout);
+    this.#answers = new WholeAnswers(endpoint, longer(settings.idleTimeout));
     const receivers = endpoint.isTls ? Math.min(MOST_RECEIVERS, availableParallelism() - 1) : 1;
     this.#receivers = new Receivers(endpoint, rangePatience(settings.idleTimeout), Math.max(1, receivers));
   }
@@ -188,12 +188,12 @@ export class PlainS3 {
     }
   }
 
-  /** What concerns one object, or the load, is an answer; whether a refusal is one, the SDK is to find out. */
+  /** What it says of one object, or of the load, is an answer; what another refusal means, the SDK is to find out. */
   #explained(key: string, refusal: Refusal): Error {
     const error = this.#names.explain(key, faultOf(refusal));
-    const isAnswer = refusal.status === 404 || refusal.status === 412 || refusal.status === 416;
+    const isOfObject = error instanceof ModelCacheError && error.code.startsWith('object-');
     const isTransient = refusal.status === 429 || refusal.status >= 500;
-    return isAnswer || isTransient ? error : new NotPlain(`status ${refusal.status}`);
+    return isOfObject || isTransient ? error : new NotPlain(`status ${refusal.status}`);
   }
 
   #noteRoundTrip(connectMs: number | undefined): void {

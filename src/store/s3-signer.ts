@@ -1,4 +1,4 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type Hash, type Hmac, type KeyObject } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { ResolvedCredentials } from './credentials.ts';
 import { escaped, escapedKey, type S3Address } from './s3-address.ts';
@@ -116,7 +116,7 @@ class NodeSha256 {
   readonly #hash: Hash | Hmac;
 
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', keyOf(secret));
   }
 
   update(data: string | ArrayBuffer | ArrayBufferView): void {
@@ -130,6 +130,16 @@ class NodeSha256 {
   reset(): void {
     throw new Error('a digest is made once');
   }
+}
+
+/** The signer keeps its keys, and Node takes five times as long for one that is bytes. */
+const keys = new WeakMap<ArrayBuffer | ArrayBufferView, KeyObject>();
+
+function keyOf(secret: string | ArrayBuffer | ArrayBufferView): string | KeyObject {
+  if (typeof secret === 'string') return secret;
+  const known = keys.get(secret) ?? createSecretKey(bytesOf(secret) as Uint8Array);
+  keys.set(secret, known);
+  return known;
 }
 
 function bytesOf(data: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {

@@ -19,10 +19,21 @@ export interface WholeAnswer {
 /** The store said nothing, or did not come to an end. */
 export class TookTooLong extends Error {}
 
+/** Nobody accepts the connection, and nobody refuses it. */
+class NotAccepted extends Error {
+  override readonly name = 'TimeoutError';
+
+  constructor() {
+    super(`no connection was made within ${CONNECT_PATIENCE_MS / 1000} s`);
+  }
+}
+
 /** More than anything that is read as one. */
 export class AnswerTooLarge extends Error {}
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** The first packet is sent again after one second, and then after three. */
+const CONNECT_PATIENCE_MS = 3000;
 
 export interface ReadOptions {
   /** As long as the request says. */
@@ -60,11 +71,19 @@ export class WholeAnswers {
   ): Promise<WholeAnswer> {
     signal?.throwIfAborted();
     const sent = this.#send(request, body);
-    const stop = (): void => void sent.destroy(signal?.reason as Error);
-    const timer = countdown(this.#patience, () => sent.destroy(new TookTooLong()));
+    let ended: { readonly reason: unknown } | undefined;
+    const end = (reason: unknown): void => {
+      ended ??= { reason };
+      sent.destroy();
+    };
+    const stop = (): void => end(signal?.reason);
+    const timer = countdown(this.#patience, () => end(new TookTooLong()));
     signal?.addEventListener('abort', stop, { once: true });
     try {
       return await answerTo(sent, mayTakeLong ? () => timer?.refresh() : () => undefined);
+    } catch (error) {
+      // The body of an answer that has begun only says that it was aborted.
+      throw ended === undefined ? error : ended.reason;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
@@ -82,7 +101,10 @@ export class WholeAnswers {
     sent.on('socket', (socket) => {
       if (!socket.connecting) return;
       const start = performance.now();
+      const timer = countdown(CONNECT_PATIENCE_MS, () => sent.destroy(new NotAccepted()));
+      socket.once('close', () => clearTimeout(timer));
       socket.once('connect', () => {
+        clearTimeout(timer);
         this.connectMs = Math.min(this.connectMs ?? Infinity, performance.now() - start);
       });
     });

@@ -54,6 +54,8 @@ export class Errands<Errand, Said, Result, Failure> {
   readonly #signs = signsOfThread();
   readonly #outbox: Outbox<ToThread<Errand>>;
   readonly #pending = new Map<number, Pending<Said, Result>>();
+  /** To be told to stop when a signal aborts: one listener serves many errands. */
+  readonly #stoppedBy = new WeakMap<AbortSignal, Set<number>>();
   #ids = 0;
   #looking: NodeJS.Timeout | undefined;
   #ended: ThreadEnded | undefined;
@@ -81,15 +83,16 @@ export class Errands<Errand, Said, Result, Failure> {
     if (this.#ended !== undefined) throw new ErrandFailed<ThreadEnded>(this.#ended);
     const id = (this.#ids += 1);
     const done = Promise.withResolvers<Result>();
-    const stop = (): void => this.#outbox.put({ kind: 'stop', id });
     if (this.#pending.size === 0) this.#begin();
     this.#pending.set(id, { events, done });
     this.#outbox.put({ kind: 'do', id, errand });
-    signal?.addEventListener('abort', stop, { once: true });
+    const stoppedTogether = signal && this.#stopsOf(signal);
+    stoppedTogether?.add(id);
+    if (signal?.aborted === true) this.#outbox.put({ kind: 'stop', id });
     try {
       return await done.promise;
     } finally {
-      signal?.removeEventListener('abort', stop);
+      stoppedTogether?.delete(id);
       this.#pending.delete(id);
       if (this.#pending.size === 0) this.#rest();
     }
@@ -98,6 +101,16 @@ export class Errands<Errand, Said, Result, Failure> {
   close(): void {
     this.#rest();
     void this.#worker.terminate();
+  }
+
+  #stopsOf(signal: AbortSignal): Set<number> {
+    const known = this.#stoppedBy.get(signal);
+    if (known !== undefined) return known;
+    const ids = new Set<number>();
+    this.#stoppedBy.set(signal, ids);
+    const stop = (): void => ids.forEach((id) => this.#outbox.put({ kind: 'stop', id }));
+    signal.addEventListener('abort', stop, { once: true });
+    return ids;
   }
 
   #begin(): void {

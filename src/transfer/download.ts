@@ -6,6 +6,7 @@ import { Arrival, wholeBlocks } from '../model/arrival.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, firstMismatch, type Digests } from '../model/digest.ts';
 import { bytesIn, missingRanges, type Journal } from '../model/partial.ts';
+import type { PaceBounds } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { rangesByGet } from '../store/ranges-by-get.ts';
 import { isWorthRetrying, type FetchedRange, type Store } from '../store/store.ts';
@@ -37,6 +38,12 @@ export interface DownloadEvents {
   readonly onResumed: (file: CatalogFile, bytes: number) => void;
 }
 
+export interface DownloadSettings {
+  /** Whether digests of its parts prove a file: where what tells them is itself pinned. */
+  readonly partsProve: boolean;
+  readonly bounds: PaceBounds;
+}
+
 /** Fetches files from a store, in parts, several at once; what it returns is proved. */
 export class Downloader {
   readonly #tools: FetchTools;
@@ -46,16 +53,15 @@ export class Downloader {
   readonly #prover: Prover;
   #turns = 0;
 
-  /** Whether digests of its parts prove a file: where what tells them is itself pinned. */
   constructor(
     store: Store,
     progress: Progress,
-    partsProve: boolean,
+    { partsProve, bounds }: DownloadSettings,
     signal: AbortSignal,
     events: DownloadEvents,
   ) {
     const ranges = store.ranges ?? rangesByGet(store);
-    this.#tools = { ranges, progress, pacer: new Pacer(progress, connectionsAtOnce()) };
+    this.#tools = { ranges, progress, pacer: new Pacer(progress, within(bounds)) };
     this.#prover = new Prover(progress, partsProve, signal);
     this.#signal = signal;
     this.#events = events;
@@ -219,6 +225,11 @@ export class Downloader {
       throw error;
     }
   }
+}
+
+/** This process can open no more. */
+function within({ width, partBytes }: PaceBounds): PaceBounds {
+  return { width: Math.min(width, connectionsAtOnce()), partBytes };
 }
 
 /** How one go at a file begins. */

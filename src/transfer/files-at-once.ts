@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 const MOST_FILES = 16;
-const MOST_CONNECTIONS = 64;
+const MOST_CONNECTIONS = 256;
 /** Node's own, those of its threads, and what it takes to start another program for a moment. */
 const OTHERS = 48;
 /** A staged file, and its journal. */

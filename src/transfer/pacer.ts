@@ -1,5 +1,5 @@
 import { DOUBLED_SHARE, toAskAgain } from '../model/ask-again.ts';
-import { firstPace, nextPace, partBytes, type Pace } from '../model/pace.ts';
+import { firstPace, nextPace, partBytes, type Pace, type PaceBounds } from '../model/pace.ts';
 import { Lanes } from './lanes.ts';
 import type { PartFetch } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
@@ -12,7 +12,7 @@ const NEWS = 0.2;
 export class Pacer {
   readonly lanes: Lanes;
   readonly #progress: Progress;
-  readonly #most: number;
+  readonly #bounds: PaceBounds;
   readonly #timer: NodeJS.Timeout;
   #pace: Pace;
   #isKnown = false;
@@ -27,11 +27,10 @@ export class Pacer {
   /** Of parts that have come, in bytes per second. */
   #usualRate: number | undefined;
 
-  /** `most` requests side by side are within this process's limits. */
-  constructor(progress: Progress, most: number) {
+  constructor(progress: Progress, bounds: PaceBounds) {
     this.#progress = progress;
-    this.#most = most;
-    this.#pace = firstPace(undefined, most);
+    this.#bounds = bounds;
+    this.#pace = firstPace(undefined, bounds);
     this.lanes = new Lanes(this.#pace.width);
     this.#last = { now: performance.now(), bytes: 0 };
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
@@ -42,12 +41,12 @@ export class Pacer {
   know(roundTripMs: number | undefined): void {
     if (this.#isKnown || roundTripMs === undefined) return;
     this.#isKnown = true;
-    this.#use(firstPace(roundTripMs, this.#most));
+    this.#use(firstPace(roundTripMs, this.#bounds));
   }
 
   /** Bytes to ask for now. */
   next(): number {
-    return partBytes(this.#pace, Math.max(0, this.#progress.bytesTotal - this.#asked));
+    return partBytes(this.#pace, Math.max(0, this.#progress.bytesTotal - this.#asked), this.#bounds);
   }
 
   asked(bytes: number): void {
@@ -80,7 +79,7 @@ export class Pacer {
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
     const isFull = this.#wasFull && this.lanes.isFull;
     const sample = { now, rate, isFull, isThrottled: this.#isThrottled };
-    this.#use(nextPace(this.#pace, sample, this.#most));
+    this.#use(nextPace(this.#pace, sample, this.#bounds));
     this.#last = { now, bytes };
     this.#isThrottled = false;
     this.#wasFull = this.lanes.isFull;

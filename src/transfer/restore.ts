@@ -10,6 +10,7 @@ import type { State } from '../cache/state.ts';
 import { bytesShort } from '../model/budget.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import type { FileFailure } from '../model/file-failure.ts';
+import type { PaceBounds } from '../model/pace.ts';
 import { snapshotPath } from '../model/paths.ts';
 import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
 import type { TreeName } from '../model/tree.ts';
@@ -26,6 +27,7 @@ export interface RestoreTools {
   readonly publisher: Publisher;
   readonly state: State;
   readonly progress: Progress;
+  readonly bounds: PaceBounds;
   readonly signal: AbortSignal;
   readonly onFailure: (failure: FileFailure) => void;
   readonly onResumed: (file: CatalogFile, bytes: number) => void;
@@ -61,7 +63,8 @@ class RestoreRun {
     this.#plan = plan;
     this.#tools = tools;
     this.#signal = AbortSignal.any([tools.signal, this.#storeFailed.signal]);
-    this.#downloader = new Downloader(tools.store, tools.progress, plan.source === 'lock', this.#signal, {
+    const settings = { partsProve: plan.source === 'lock', bounds: tools.bounds };
+    this.#downloader = new Downloader(tools.store, tools.progress, settings, this.#signal, {
       onCorrupt: ({ key, etag }) => tools.state.rememberCorrupt(key, etag),
       onResumed: tools.onResumed,
     });

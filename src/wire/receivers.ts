@@ -53,7 +53,7 @@ export class Receivers {
     } catch (error) {
       if (!(error instanceof ErrandFailed)) throw error;
       const failure = error.failure as FetchFailure | ThreadEnded;
-      if (failure.kind !== 'thread-ended') onBytes(failure.moved);
+      if (failure.kind !== 'thread-ended' && failure.moved > 0) onBytes(failure.moved);
       throw new FetchFailed(failure);
     }
   }

@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import { inspect, type Published } from './invariants.ts';
 import { lacking } from './needs.ts';
+import { BY_SDK, type Plane } from './plane.ts';
 import { Rig } from './rig.ts';
 import type { Expected, Row } from './row.ts';
 import { LEVELS, type Ran } from './running.ts';
@@ -20,11 +21,11 @@ export interface Seen {
 }
 
 /** Makes the fault, and holds the program to what the row says, and to what every row says. */
-export async function hold(bench: Bench, row: Row): Promise<Outcome> {
+export async function hold(bench: Bench, row: Row, plane: Plane = 'own'): Promise<Outcome> {
   const lacks = lacking(row.needs);
   if (lacks.length > 0) return { kind: 'not run', why: `needs ${lacks.join(', ')}` };
   try {
-    return await Rig.lend(bench, async (rig) => {
+    return await Rig.lend(bench, plane, async (rig) => {
       const ran = await row.run(rig);
       const { published, violations } = await inspect(ran, row.expected);
       const seen = {
@@ -33,7 +34,7 @@ export async function hold(bench: Bench, row: Row): Promise<Outcome> {
         seconds: ran.serverAfter ?? ran.seconds,
         ran,
       };
-      const all = [...notAsExpected(seen, row), ...violations];
+      const all = [...notAsExpected(seen, row), ...notOnPlane(ran, plane), ...violations];
       return { kind: all.length === 0 ? 'held' : 'failed', seen, violations: all };
     });
   } catch (error) {
@@ -67,6 +68,13 @@ function notAsExpected({ code, published, ran }: Seen, { sees, expected }: Row):
       : [`there are ${warnings} warnings, not ${wantedWarnings}`]),
     ...(isSaid([sees].flat(), said) ? [] : [`nobody said: ${[sees].flat().join(' | ')}`]),
   ];
+}
+
+/** Else the other plane would have been tried, and nobody would know. */
+function notOnPlane({ log }: Ran, plane: Plane): readonly string[] {
+  const isReady = log.some(({ event }) => event === 'store.ready');
+  const isBySdk = log.some(({ event }) => event === BY_SDK);
+  return plane === 'sdk' && isReady && !isBySdk ? ['the requests did not go by the SDK'] : [];
 }
 
 function isPublished({ found, all }: Published, wanted: Expected['published']): boolean {

@@ -6,6 +6,7 @@ import { startMinio, type Minio } from '../support/minio.ts';
 import type { Proxy, Toxic } from '../support/toxiproxy.ts';
 import type { Bench } from './bench.ts';
 import { copyCache } from './original.ts';
+import { variablesOf, type Plane } from './plane.ts';
 import { startProgram, type Ran, type Running } from './running.ts';
 import { startSpoiledStore, type Spoil } from './spoiled-store.ts';
 
@@ -49,10 +50,12 @@ export class Rig {
   /** The dir of the row's runs, in its folder; not made yet. */
   readonly dir: string;
   readonly #bench: Bench;
+  readonly #plane: Plane;
   readonly #cleanups: (() => unknown)[] = [];
 
-  private constructor(bench: Bench, scratch: string) {
+  private constructor(bench: Bench, plane: Plane, scratch: string) {
     this.#bench = bench;
+    this.#plane = plane;
     this.scratch = scratch;
     this.dir = join(scratch, 'models');
     this.minio = bench.minio;
@@ -62,10 +65,10 @@ export class Rig {
   }
 
   /** A server that is still there when `work` is over is no fault of the program's: everything of the rig is killed then. */
-  static async lend<T>(bench: Bench, work: (rig: Rig) => Promise<T>): Promise<T> {
+  static async lend<T>(bench: Bench, plane: Plane, work: (rig: Rig) => Promise<T>): Promise<T> {
     const scratch = await mkdtemp(join(bench.scratch, 'row-'));
     await chmod(scratch, 0o755);
-    const rig = new Rig(bench, scratch);
+    const rig = new Rig(bench, plane, scratch);
     rig.later(() => rm(scratch, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
     try {
       return await work(rig);
@@ -97,6 +100,7 @@ export class Rig {
     const env = {
       ...minio.env(bucket),
       AWS_ENDPOINT_URL: options.endpoint ?? endpoint,
+      ...variablesOf(this.#plane),
       ...options.env,
     };
     const notes = await mkdtemp(join(this.scratch, 'notes-'));

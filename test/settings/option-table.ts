@@ -123,6 +123,20 @@ export const TABLE: readonly Row[] = [
     byDefault: 5e6,
   },
   {
+    key: 'connections',
+    read: ({ paceBounds }) => paceBounds.width,
+    flag: ['16', 16],
+    variable: ['4', 4],
+    byDefault: 64,
+  },
+  {
+    key: 'partSize',
+    read: ({ paceBounds }) => paceBounds.partBytes,
+    flag: ['64', 64 * 1024 * 1024],
+    variable: ['8', 8 * 1024 * 1024],
+    byDefault: 16 * 1024 * 1024,
+  },
+  {
     key: 'timeout',
     read: ({ timeout }) => timeout,
     flag: ['5m', 300_000],

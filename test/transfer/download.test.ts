@@ -20,6 +20,7 @@ after(() => rmSync(dir.path, { recursive: true }));
 const MiB = 1024 * 1024;
 const LARGE = randomBytes(40 * MiB + 5);
 const SMALL = randomBytes(300_000);
+const SETTINGS = { partsProve: false, bounds: { width: 64, partBytes: 16 * MiB } };
 
 test('a large object comes in ranges that cover it exactly, and is proved', async () => {
   const store = storeThat((asked) => bodyOf(LARGE, asked));
@@ -215,7 +216,7 @@ async function fetchInto(
   const events = { onCorrupt, onResumed: () => undefined };
   try {
     const staging = { path, file, journal, found: left?.found, needsFlush: true };
-    return await new Downloader(store, progress, false, signal, events).download(wanted, staging);
+    return await new Downloader(store, progress, SETTINGS, signal, events).download(wanted, staging);
   } finally {
     await journal.close();
     await file.close();

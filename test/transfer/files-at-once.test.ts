@@ -23,6 +23,6 @@ test('connections take the other half of what is left', () => {
   const limits = (soft: string): string =>
     `${HEADER}Max open files            ${soft}     524288     files\n`;
   assert.equal(connectionsWithin(limits('64')), 8);
-  assert.equal(connectionsWithin(limits('1024')), 64);
+  assert.equal(connectionsWithin(limits('1024')), 256);
   assert.equal(connectionsWithin(limits('40')), 2);
 });

@@ -258,8 +258,9 @@ async function restore(
   const [state, progress] = [State.empty(), new Progress()];
   const publisher = new Publisher(dir.path, undefined);
   const onFailure = (failure: FileFailure): void => void failures.push(failure);
+  const bounds = { width: 64, partBytes: 16 * MiB };
   const onResumed = (_: CatalogFile, bytes: number): void => void resumed.push(bytes);
-  await executeRestore(plan, { store, publisher, state, progress, signal, onFailure, onResumed });
+  await executeRestore(plan, { store, publisher, state, progress, bounds, signal, onFailure, onResumed });
   return { dir, failures, state, progress };
 }
 

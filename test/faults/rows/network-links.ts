@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hangUp, reset, upTo } from '../answers.ts';
 import type { Row } from '../row.ts';
 import {
+  A_BIT,
   always,
   CANNOT_REACH,
   COMPLETED,
@@ -28,14 +29,14 @@ export const links: readonly Row[] = [
     sees: [`${CANNOT_REACH}: ECONNRESET…`, 'the connection ended in the middle of …/blobs/…'],
     todo: 'Look at what stands between: a proxy with a limit, a flapping link.',
     expected: { within: 12, code: 'store-unreachable', published: 'what was verified' },
-    run: (rig) => initBehind(rig, ofLargest(rig, always(upTo(MiB, reset)))),
+    run: (rig) => initBehind(rig, ofLargest(rig, always(upTo(A_BIT, reset)))),
   },
   {
     fault: 'connections are closed in the middle of a file, again and again',
     sees: [`${CANNOT_REACH}: ECONNRESET…`, 'the connection ended in the middle of …/blobs/…'],
     todo: 'Look at what stands between: a proxy with a limit, a flapping link.',
     expected: { within: 12, code: 'store-unreachable', published: 'what was verified' },
-    run: (rig) => initBehind(rig, ofLargest(rig, always(upTo(MiB, hangUp)))),
+    run: (rig) => initBehind(rig, ofLargest(rig, always(upTo(A_BIT, hangUp)))),
   },
   {
     fault: 'no connection lives longer than 6 MB',
@@ -85,7 +86,7 @@ export const links: readonly Row[] = [
     todo: 'Find the faster way, or lower `--min-speed` where the Hub is slower still.',
     expected: { within: 35, code: 'store-slow', published: 'what was verified' },
     run: async (rig) => {
-      const { endpoint } = await rig.proxy([{ type: 'bandwidth', attributes: { rate: 200 } }]);
+      const { endpoint } = await rig.proxy([{ type: 'bandwidth', attributes: { rate: 10 } }]);
       return rig.init({ endpoint });
     },
   },
@@ -96,7 +97,7 @@ export const links: readonly Row[] = [
     quick: true,
     expected: { within: 4, code: 'store-timeout', published: 'what was verified' },
     run: async (rig) => {
-      const { endpoint } = await rig.proxy([{ type: 'bandwidth', attributes: { rate: 1000 } }]);
+      const { endpoint } = await rig.proxy([{ type: 'bandwidth', attributes: { rate: 100 } }]);
       return rig.init({ endpoint, args: ['--timeout', '3s'] });
     },
   },

@@ -1,6 +1,7 @@
 import { fallSilent, silence, upTo } from '../answers.ts';
 import type { Row } from '../row.ts';
 import {
+  A_BIT,
   always,
   COMPLETED,
   IMPATIENT,
@@ -56,7 +57,7 @@ export const silences: readonly Row[] = [
     sees: [STALLED, BYTES_STALLED],
     todo: TO_STALL,
     expected: { within: 16, code: 'store-stalled', published: 'what was verified' },
-    run: (rig) => initBehind(rig, ofLargest(rig, always(upTo(MiB, fallSilent))), IMPATIENT),
+    run: (rig) => initBehind(rig, ofLargest(rig, always(upTo(A_BIT, fallSilent))), IMPATIENT),
   },
   {
     fault: 'a connection falls silent in the middle of a file, and others are well',

@@ -2,7 +2,7 @@ import { refusal, reset, saying } from '../answers.ts';
 import type { Group } from '../row.ts';
 import { always, COMPLETED, initBehind, MiB, NOTHING, of, once } from './shared.ts';
 
-const THROTTLED = 'S3 model sync failed: http://… answered SlowDown (503): too many requests';
+const THROTTLED = 'S3 model sync failed: http://… answered … (503): too many requests';
 const FAILED =
   'S3 model sync failed: http://… answered InternalError (500): something went wrong on its side';
 const PROVIDER = "Look at the provider's status page; a later start tries again.";

@@ -10,6 +10,9 @@ export const CANNOT_REACH = 'S3 model sync failed: cannot reach http://…';
 export const TO_STALL = 'Look at the store and the way to it; `--stall` says how long it may say nothing.';
 export const IMPATIENT = { args: ['--stall', '2s'] };
 
+/** Of a body, more than all tries together may need to bring a part. */
+export const A_BIT = 100_000;
+
 /** Says by the number of a request, from 1, what becomes of it. */
 export type ByNumber = (nth: number) => Answer | Change | undefined;
 

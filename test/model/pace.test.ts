@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { array, assert as assertProperty, boolean, double, nat, property, record } from 'fast-check';
+import { BLOCK_BYTES } from '../../src/model/arrival.ts';
+import {
+  firstPace,
+  nextPace,
+  partBytes,
+  takePart,
+  type Pace,
+  type PaceSample,
+} from '../../src/model/pace.ts';
+import type { ByteRange } from '../../src/model/parts.ts';
+
+const RUNS = { seed: 5, numRuns: 200 };
+const MiB = 1024 * 1024;
+const SLOW_DOWN = { now: 1000, rate: 1e8, isFull: true, isThrottled: true };
+
+describe('to begin with, there are more requests the farther away the store is', () => {
+  const rows: readonly { name: string; roundTrip?: number; most?: number; width: number }[] = [
+    { name: 'nothing is known', width: 8 },
+    { name: 'on this machine', roundTrip: 0.1, width: 8 },
+    { name: 'in this zone', roundTrip: 1.9, width: 8 },
+    { name: 'in this region', roundTrip: 5, width: 20 },
+    { name: 'on another continent', roundTrip: 150, width: 64 },
+    { name: 'this process may open two files more', roundTrip: 150, most: 2, width: 2 },
+    { name: 'it may open none', most: 0, width: 1 },
+  ];
+  for (const { name, roundTrip, most, width } of rows)
+    test(`${name}: ${width}`, () => {
+      const pace = firstPace(roundTrip, most);
+      assert.deepEqual([pace.width, pace.leastPart], [width, MiB]);
+    });
+});
+
+describe('the next pace', () => {
+  const steady: Pace = { ...firstPace(undefined), width: 8 };
+  const fast: PaceSample = { now: 1000, rate: 1e8, isFull: true, isThrottled: false };
+
+  test('is wider while that helps', () => {
+    const trying = nextPace(steady, fast);
+    assert.equal(trying.width, 12);
+    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.2e8 }).width, 18);
+  });
+
+  test('is as before when it has not helped, and nothing is tried for a while', () => {
+    const back = nextPace(nextPace(steady, fast), { ...fast, now: 1250, rate: 1.01e8 });
+    assert.equal(back.width, 8);
+    assert.equal(nextPace(back, { ...fast, now: 3000 }).width, 8);
+    assert.equal(nextPace(back, { ...fast, now: 3300 }).width, 12);
+  });
+
+  test('is no other while not all requests that may be side by side are', () => {
+    assert.deepEqual(nextPace(steady, { ...fast, isFull: false }), steady);
+  });
+
+  test('has fewer requests for larger parts when the store says that it is too much, as often as it says so', () => {
+    let pace: Pace = { ...steady, width: 64 };
+    const seen: (readonly number[])[] = [];
+    for (let round = 0; round < 6; round += 1) {
+      pace = nextPace(pace, { ...SLOW_DOWN, now: round });
+      seen.push([pace.width, pace.leastPart / MiB]);
+    }
+    assert.deepEqual(seen, [
+      [32, 2],
+      [16, 4],
+      [8, 8],
+      [4, 16],
+      [4, 16],
+      [4, 16],
+    ]);
+  });
+
+  test('stays within bounds, whatever comes', () => {
+    const sample = record({
+      now: nat(100_000),
+      rate: double({ min: 0, max: 1e10, noNaN: true }),
+      isFull: boolean(),
+      isThrottled: boolean(),
+    });
+    assertProperty(
+      property(array(sample, { maxLength: 30 }), nat(80), (samples, most) => {
+        let pace = firstPace(undefined, most);
+        for (const next of samples) {
+          pace = nextPace(pace, next, most);
+          assert.ok(pace.width >= Math.min(1, most) && pace.width <= Math.min(64, Math.max(1, most)));
+          assert.ok(pace.leastPart >= MiB && pace.leastPart <= 16 * MiB);
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('how much is asked for', () => {
+  const rows: readonly { name: string; pace?: Partial<Pace>; left: number; mib: number }[] = [
+    { name: 'of much, as much as there is at most', left: 1350 * MiB, mib: 16 },
+    { name: 'of less, a share of it', left: 64 * MiB, mib: 4 },
+    { name: 'of a share that is no whole block, one block more', left: 65 * MiB, mib: 5 },
+    { name: 'near the end, no less than a block', left: 3 * MiB, mib: 1 },
+    { name: 'of nothing, the same', left: 0, mib: 1 },
+    { name: 'with many requests, smaller ones', pace: { width: 64 }, left: 256 * MiB, mib: 2 },
+    { name: 'of an overloaded store, no small ones', pace: { leastPart: 8 * MiB }, left: 3 * MiB, mib: 8 },
+  ];
+  for (const { name, pace, left, mib } of rows)
+    test(`${name}: ${mib} MiB`, () =>
+      assert.equal(partBytes({ ...firstPace(undefined), ...pace }, left), mib * MiB));
+});
+
+test('part after part, every byte is asked for exactly once, and only the ends of a file are within a block', () => {
+  assertProperty(
+    property(nat(100 * MiB), nat(63), array(nat(100), { maxLength: 6 }), (size, width, gaps) => {
+      const ranges = withGaps(size, gaps);
+      const pace: Pace = { ...firstPace(undefined), width: width + 1 };
+      const parts: ByteRange[] = [];
+      for (let left: readonly ByteRange[] = ranges; left.length > 0;) {
+        const bytes = left.reduce((sum, { start, end }) => sum + end - start, 0);
+        const taken = takePart(left, partBytes(pace, bytes));
+        if (taken.part === undefined) assert.fail('nothing was taken of what is left');
+        parts.push(taken.part);
+        left = taken.left;
+      }
+      assert.deepEqual(joined(parts), ranges);
+      for (const { start, end } of parts) {
+        assert.ok(start < end);
+        assert.ok(start % BLOCK_BYTES === 0);
+        assert.ok(end % BLOCK_BYTES === 0 || end === size);
+      }
+    }),
+    RUNS,
+  );
+});
+
+test('of nothing, nothing is taken', () => {
+  assert.deepEqual(takePart([], MiB), { part: undefined, left: [] });
+});
+
+/** What is missing of a file, as whole blocks leave it. */
+function withGaps(size: number, gaps: readonly number[]): readonly ByteRange[] {
+  const blocks = Math.ceil(size / BLOCK_BYTES);
+  const missing = Array.from({ length: blocks }, (_, block) => block).filter(
+    (block) => !gaps.includes(block),
+  );
+  return joined(
+    missing.map((block) => ({ start: block * BLOCK_BYTES, end: Math.min(size, (block + 1) * BLOCK_BYTES) })),
+  );
+}
+
+function joined(ranges: readonly ByteRange[]): readonly ByteRange[] {
+  const apart: { start: number; end: number }[] = [];
+  for (const { start, end } of ranges) {
+    const last = apart.at(-1);
+    if (last?.end === start) last.end = end;
+    else apart.push({ start, end });
+  }
+  return apart;
+}
