@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createRequire } from 'node:module';
 // In words that every Node understands, so that an old one can be told what is wanted.
 const [major, minor] = process.versions.node.split('.').map(Number);
 const isOld = major < 22 || (major === 22 && minor < 15);
@@ -9,4 +10,4 @@ if (isOld) {
   );
 }
 if (isOld && process.argv[2] !== 'init') process.exitCode = 70;
-else await import('../dist/main.js');
+else createRequire(import.meta.url)('../dist/main.cjs');

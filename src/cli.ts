@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import packageJson from '../package.json' with { type: 'json' };
+import { BEHIND_COMMAND, type Invocation } from './invocation.ts';
 import {
   OTHER_VARIABLES,
   optionKeys,
@@ -10,25 +10,7 @@ import {
 } from './settings/options.ts';
 import { writeAll } from './output.ts';
 import type { Flags } from './settings/raw.ts';
-
-export const VERSION = packageJson.version;
-
-/** What the command line asks for. */
-export type Invocation =
-  | {
-      readonly kind: 'run';
-      readonly command: CommandName | 'write-back';
-      readonly flags: Flags;
-      /** Everything after `--`; of the write-back, the process that it stays beside. */
-      readonly server: readonly string[];
-    }
-  /** The disk work of an `init`, in a process that can be left behind. */
-  | { readonly kind: 'behind' }
-  /** Help or version were printed, or a mistake was explained. */
-  | { readonly kind: 'done'; readonly exitCode: number };
-
-/** Not for users. */
-export const BEHIND_COMMAND = 'disk-work';
+import { VERSION } from './version.ts';
 
 const EXIT_USAGE = 2;
 

@@ -1,11 +1,14 @@
-import { pino, type Logger as Pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { LineWriter } from './line-writer.ts';
 import type { LogEvent } from './log-event.ts';
 import { redactedUsers } from './redact.ts';
 
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** From the lowest on. */
+const LEVELS: readonly LogSettings['level'][] = ['debug', 'info', 'warn', 'error', 'silent'];
+
 export interface LogSettings {
-  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly level: Level | 'silent';
   readonly format: 'text' | 'json';
 }
 
@@ -26,22 +29,31 @@ const stderr = new LineWriter(2);
 /** Of a message, as JSON writes it; with what a line has beside it, lines stay below 4 KiB. */
 const MAX_MESSAGE_BYTES = 3600;
 
+/** Says a message that fits into a line. */
+export type Say = (level: Level, event: LogEvent, message: string) => void;
+
 /** Single lines, each given to `write` at once with its end. `hide` takes secrets out of them. */
-export function createLog(
+export async function createLog(
   { level, format }: LogSettings,
   write: (line: string) => void = (line) => stderr.write(line),
   hide: (text: string) => string = (text) => text,
-): Log {
-  const pretty = prettyFactory({
-    colorize: false,
-    translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l',
-    ignore: 'pid,hostname,event',
-    singleLine: true,
-  });
-  return wrap(
-    pino({ level }, { write: format === 'json' ? write : (line: string) => write(pretty(line)) }),
-    hide,
-  );
+): Promise<Log> {
+  const say =
+    format === 'json' ? (await import('./json-lines.ts')).jsonLines(level, write) : textLines(level, write);
+  const at =
+    (level: Level): Log['info'] =>
+    (event, message) =>
+      say(level, event, shortEnough(redactedUsers(hide(message)).replaceAll(CONTROL_CHARACTERS, ' ')));
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+function textLines(lowest: LogSettings['level'], write: (line: string) => void): Say {
+  const least = LEVELS.indexOf(lowest);
+  return (level, _, message) => {
+    if (LEVELS.indexOf(level) < least) return;
+    const time = new Date().toISOString().replace('T', ' ').replace('Z', '');
+    write(`[${time}] ${level.toUpperCase()}: ${message}\n`);
+  };
 }
 
 /** One who says everything to two. */
@@ -53,14 +65,6 @@ export function bothLogs(one: Log, other: Log): Log {
       other[level](event, message);
     };
   return { debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') };
-}
-
-function wrap(logger: Pino, hide: (text: string) => string): Log {
-  const at =
-    (level: 'debug' | 'info' | 'warn' | 'error') =>
-    (event: LogEvent, message: string): void =>
-      logger[level]({ event }, shortEnough(redactedUsers(hide(message)).replaceAll(CONTROL_CHARACTERS, ' ')));
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
 /** Control characters and quotes take several bytes each, so what counts is measured, not guessed. */

@@ -1,16 +1,30 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it must come before anything that looks at a stream
 import './handover/untouched-streams.ts';
-import { setFlagsFromString } from 'node:v8';
+import { parseCommandLine } from './cli.ts';
 import { leaveHungThreads } from './handover/leave.ts';
 import { SignalWatch } from './handover/signals.ts';
+import { writeAll } from './output.ts';
 
 // Before anything else is loaded: a stop signal must find its handler.
 const watch = new SignalWatch();
-// Bytes from sockets lie outside the heap and are freed only when the young generation is collected. Kept small, it is
-// collected often and cheaply, which costs less memory and less time on a large restore (npm run bench).
-setFlagsFromString('--semi-space-growth-factor=1');
-const startedAt = performance.now() - process.uptime() * 1000;
-const { run } = await import('./run.ts');
-const exitCode = await run(process.argv.slice(2), process.env, startedAt, watch);
-leaveHungThreads(exitCode);
-process.exit(exitCode);
+
+async function main(args: readonly string[]): Promise<number> {
+  const invocation = parseCommandLine(args);
+  if (invocation.kind === 'done') return invocation.exitCode;
+  const { run } = await import('./run.ts');
+  const startedAt = performance.now() - process.uptime() * 1000;
+  return run(invocation, process.env, startedAt, watch);
+}
+
+function end(exitCode: number): never {
+  leaveHungThreads(exitCode);
+  process.exit(exitCode);
+}
+
+const EXIT_BUG = 70;
+// Should all work end without an answer.
+process.exitCode = EXIT_BUG;
+void main(process.argv.slice(2)).then(end, (error: unknown) => {
+  writeAll(2, `this is a bug of model-cache: ${(error as Error).stack}\n`);
+  end(EXIT_BUG);
+});

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { parseCommandLine, VERSION, type Invocation } from '../src/cli.ts';
+import { parseCommandLine } from '../src/cli.ts';
+import type { Invocation } from '../src/invocation.ts';
 import { OPTIONS, optionKeys, optionSpec, variableOf, type CommandName } from '../src/settings/options.ts';
+import { VERSION } from '../src/version.ts';
 
 const CLI = new URL('../src/cli.ts', import.meta.url).href;
 const COMMANDS: readonly CommandName[] = ['init', 'upload', 'status', 'verify', 'lock', 'env'];

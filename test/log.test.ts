@@ -107,5 +107,5 @@ function log(
 function program(format: string, level: string, script: string): string {
   return `import { createRequire } from 'node:module'; const require = createRequire('/');
     const { createLog } = await import('${LOG}');
-    const log = createLog({ level: '${level}', format: '${format}' }); ${script}`;
+    const log = await createLog({ level: '${level}', format: '${format}' }); ${script}`;
 }

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BEHIND_COMMAND } from '../cli.ts';
 import { ModelCacheError } from '../errors.ts';
+import { BEHIND_COMMAND } from '../invocation.ts';
 import type { Report } from '../report.ts';
 import type { Context } from '../stages/context.ts';
 import type { DiskWork } from '../stages/disk-work.ts';
@@ -10,7 +10,7 @@ import type { Ready } from '../stages/make-ready.ts';
 import { keepReportHere, startWithout } from '../stages/start-without.ts';
 import type { FromBehind, StartOrder, ToBehind } from './messages.ts';
 
-const PROGRAM = join(import.meta.dirname, 'main.js');
+const PROGRAM = join(import.meta.dirname, 'main.cjs');
 const LOOK_EVERY_MS = 100;
 /** What the process behind has, beyond its own limits, to end by itself. */
 const GRACE_MS = 1500;

@@ -118,7 +118,8 @@ class Scan {
   async #fillTree(tree: TreeName, root: string, folder: string, found: FoundTree): Promise<void> {
     for (const entry of await this.#entries(join(root, folder))) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      await this.#pace();
+      const turn = this.#pace();
+      if (turn !== undefined) await turn;
       const role = roleOf(tree, path)?.role;
       if (entry.isDirectory()) await this.#fillTree(tree, root, path, found);
       else if (role === 'ref') this.#addRef(root, path, found);
@@ -126,12 +127,12 @@ class Scan {
         this.#addLink(root, path, found);
       else if (role === undefined && !isSafePath(path))
         this.#skipped.push({ path: join(root, path), why: 'no object can have such a name' });
-      else if (mayHoldBytes(tree, path)) this.#addFile(root, path, entry.isSymbolicLink(), found);
+      else if (mayHoldBytes(tree, path, role)) this.#addFile(root, path, entry.isSymbolicLink(), found);
     }
   }
 
   #addFile(root: string, path: string, isLink: boolean, found: FoundTree): void {
-    const absolute = join(this.#dir, root, path);
+    const absolute = `${this.#dir}/${root}/${path}`;
     if (isLink && this.#options.unreachable?.has(absolute) === true) {
       this.#skipped.push({
         path: join(root, path),
@@ -154,12 +155,12 @@ class Scan {
       size: Number(stats.size),
       executable: (stats.mode & 0o111n) !== 0n,
       identity,
-      digests: this.#options.state.digestsOf(join(root, path), identity),
+      digests: this.#options.state.digestsOf(`${root}/${path}`, identity),
     });
   }
 
   #addLink(root: string, path: string, found: FoundTree): void {
-    const target = this.#tolerateVanished(() => readlinkSync(join(this.#dir, root, path)));
+    const target = this.#tolerateVanished(() => readlinkSync(`${this.#dir}/${root}/${path}`));
     if (target === undefined) return;
     found.links.set(path, { path, target, to: this.#destination(root, path, target) });
   }

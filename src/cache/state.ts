@@ -10,15 +10,7 @@ import type { Owner } from './owner.ts';
 const StateSchema = v.object({
   version: v.literal(2),
   /** Path below the dir → [identity, SHA-256, git SHA-1, the boot it holds for: null when a power cut changes nothing]. */
-  proved: v.record(
-    v.string(),
-    v.tuple([
-      v.string(),
-      v.nullable(v.pipe(v.string(), v.check(isSha256))),
-      v.nullable(v.pipe(v.string(), v.check(isCommit))),
-      v.nullable(v.string()),
-    ]),
-  ),
+  proved: v.custom<Record<string, Proved>>(areProved),
   /** Caches that blobs of this dir were linked to. */
   reused: v.optional(v.array(v.string()), []),
   /** Tree → ref → content, as this dir and the bucket last agreed on it. */
@@ -26,6 +18,29 @@ const StateSchema = v.object({
   /** Key → ETag of an object that was read wrong on two connections. */
   corruptObjects: v.optional(v.record(v.string(), v.string()), {}),
 });
+
+type Proved = [identity: string, sha256: string | null, gitSha1: string | null, boot: string | null];
+
+/** One for each file of the cache, and all are looked at in each start. */
+function areProved(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every(isProved)
+  );
+}
+
+function isProved(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length !== 4) return false;
+  const [identity, sha256, gitSha1, boot] = value as readonly unknown[];
+  return (
+    typeof identity === 'string' &&
+    (sha256 === null || (typeof sha256 === 'string' && isSha256(sha256))) &&
+    (gitSha1 === null || (typeof gitSha1 === 'string' && isCommit(gitSha1))) &&
+    (boot === null || typeof boot === 'string')
+  );
+}
 
 type StateFile = v.InferOutput<typeof StateSchema>;
 

@@ -86,7 +86,7 @@ async function planOnly(unlocked: Context): Promise<number> {
   store.close();
   const { chosen } = await findDir(context, async ({ dir, freeBytes }) => {
     const cache = { ...localCache(context, dir), freeBytes };
-    return { ...cache, plan: await planFor(context, cache, catalog, stop, new Progress()) };
+    return { ...cache, ...(await planFor(context, cache, catalog, stop, new Progress())) };
   });
   const { plan } = chosen;
   print(settings.json ? `${JSON.stringify(plan, undefined, 2)}\n` : describePlan(plan));

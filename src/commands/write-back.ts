@@ -26,7 +26,7 @@ export async function writeBack(context: Context, [server = '']: readonly string
   yieldToEverybody();
   stopWithParent();
   const { settings } = context;
-  const besideServer = createLog(
+  const besideServer = await createLog(
     settings.log,
     serverStderr(parseServerProcess(server)),
     hiding(secretValues(context.env)),

@@ -1,7 +1,7 @@
 import { ModelCacheError } from '../errors.ts';
 import { isSha256 } from './digest.ts';
 import type { ManifestFile } from './manifest.ts';
-import { isRepoTree, roleOf, type TreeName } from './tree.ts';
+import { roleOf, type TreeName } from './tree.ts';
 
 /**
  * The bucket's layout, version 1: which key holds what. Keys are relative to the store's prefix.
@@ -16,13 +16,17 @@ const DOOMED_PREFIX = '.model-cache/v1/doomed/';
 export const FORMAT_BYTES = Buffer.from(`${JSON.stringify({ format: 'model-cache', version: 1 })}\n`);
 
 /** The key that holds a file's bytes: a blob's own path, or a place named by the content. */
-export function objectKey(tree: TreeName, file: Pick<ManifestFile, 'path' | 'sha256'>): string {
-  return isBlob(tree, file.path) ? `${tree}/${file.path}` : `${DATA_PREFIX}${file.sha256}`;
+export function objectKey(
+  tree: TreeName,
+  file: Pick<ManifestFile, 'path' | 'sha256'>,
+  role = roleOf(tree, file.path),
+): string {
+  return role?.role === 'blob' ? `${tree}/${file.path}` : `${DATA_PREFIX}${file.sha256}`;
 }
 
 /** Whether a file of a tree is stored under the key it has in the cache, so that its key is known before its content. */
 export function isBlob(tree: TreeName, path: string): boolean {
-  return isRepoTree(tree) && roleOf(tree, path)?.role === 'blob';
+  return roleOf(tree, path)?.role === 'blob';
 }
 
 /** Whether `objectKey` can have given a key: other programs may keep other things under the same prefix. */

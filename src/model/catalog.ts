@@ -1,9 +1,9 @@
 import { objectKey } from './bucket.ts';
 import { isCommit, type Digests } from './digest.ts';
 import type { ManifestFile } from './manifest.ts';
-import { pathsByCommit, type TreeView } from './merge.ts';
+import type { TreeView } from './merge.ts';
 import { misplacedPaths } from './nesting.ts';
-import { linkTarget, resolveLink, shownPath } from './paths.ts';
+import { linkTarget, resolveLink, shownPath, snapshotPath } from './paths.ts';
 import { usableParts, type PartDigests } from './proof.ts';
 import { isRepoTree, mayHoldBytes, roleOf, type TreeName } from './tree.ts';
 
@@ -35,7 +35,7 @@ export interface CatalogFile {
   readonly digests: Digests | undefined;
   readonly executable: boolean;
   /** By which bytes that are wrong are found among those that are right. */
-  readonly parts?: PartDigests | undefined;
+  readonly parts?: PartDigests;
 }
 
 export interface CatalogLink {
@@ -113,22 +113,29 @@ export function believableTree(claimed: ClaimedTree): CatalogTree {
 
 /** The commits whose files are wanted: those that refs point to, and those that no ref has left. */
 export function currentCommits(tree: CatalogTree): ReadonlySet<string> {
-  const commits = new Set(pathsByCommit([...tree.files, ...tree.links].map(({ path }) => path)).keys());
   const referenced = new Set(tree.refs.map(({ content }) => content));
-  return new Set([...commits].filter((commit) => referenced.has(commit) || !tree.retired.has(commit)));
+  const current = new Set<string>();
+  for (const entries of [tree.files, tree.links]) {
+    for (const { path } of entries) {
+      const commit = snapshotPath(path)?.commit;
+      if (commit !== undefined && (referenced.has(commit) || !tree.retired.has(commit))) current.add(commit);
+    }
+  }
+  return current;
 }
 
 function catalogFile(tree: TreeName, file: ManifestFile): CatalogFile {
   const role = roleOf(tree, file.path);
   const byName = role?.role === 'blob' ? role.digests : {};
+  const parts = usableParts(file.size, file.parts);
   const gitName = file.gitSha1 === undefined ? {} : { gitSha1: file.gitSha1 };
   return {
     path: file.path,
     size: file.size,
-    key: objectKey(tree, file),
+    key: objectKey(tree, file, role),
     digests: { sha256: file.sha256, ...gitName, ...byName },
     executable: file.executable === true,
-    parts: usableParts(file.size, file.parts),
+    ...(parts === undefined ? {} : { parts }),
   };
 }
 

@@ -1,8 +1,8 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+const [OPEN_ARRAY, OPEN_OBJECT] = [0x5b, 0x7b];
+const [CLOSE_ARRAY, CLOSE_OBJECT] = [0x5d, 0x7d];
 
 export interface JsonShape {
   /** At least as many as there are. */
@@ -27,11 +27,11 @@ export function jsonShape(bytes: Buffer): JsonShape {
       else if (byte === QUOTE) isInString = false;
     } else if (byte === QUOTE) isInString = true;
     else if (byte === COMMA) values += 1;
-    else if (OPENING.has(byte)) {
+    else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
       values += 1;
       open += 1;
       depth = Math.max(depth, open);
-    } else if (CLOSING.has(byte)) open -= 1;
+    } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) open -= 1;
   }
   return { values, depth };
 }

@@ -54,8 +54,7 @@ export function mergeTree(tree: TreeName, manifests: readonly NamedManifest[]): 
       files.delete(path);
     }
   }
-  const paths = pathsByCommit([...files.keys(), ...links.keys()]);
-  const { refs, retired } = mergeRefs(heads, paths);
+  const { refs, retired } = mergeRefs(heads, () => pathsByCommit([...files.keys(), ...links.keys()]));
   return {
     tree,
     generation: heads.reduce((highest, { manifest }) => Math.max(highest, manifest.generation), 0),
@@ -110,13 +109,13 @@ export function mayRefMove(
 
 function mergeRefs(
   heads: readonly NamedManifest[],
-  paths: ReadonlyMap<string, ReadonlySet<string>>,
+  readPaths: () => ReadonlyMap<string, ReadonlySet<string>>,
 ): { readonly refs: ReadonlyMap<string, string>; readonly retired: ReadonlySet<string> } {
   const refs = new Map<string, string>();
   const retired = new Set<string>();
   /** Ref → commits that it could not move to. */
   const waiting = new Map<string, Set<string>>();
-  const mayMove = memoizedMoves(paths);
+  const mayMove = memoizedMoves(readPaths);
   for (const { manifest } of heads) {
     for (const commit of manifest.retired) retired.add(commit);
     const ofCommits = manifest.refs.filter(({ content }) => isCommit(content));
@@ -143,11 +142,13 @@ function mergeRefs(
 
 /** `mayRefMove` between commits: many refs move between the same few, and each may have many files. */
 function memoizedMoves(
-  paths: ReadonlyMap<string, ReadonlySet<string>>,
+  readPaths: () => ReadonlyMap<string, ReadonlySet<string>>,
 ): (from: string, to: string) => boolean {
+  let paths: ReadonlyMap<string, ReadonlySet<string>> | undefined;
   const known = new Map<string, boolean>();
   return (from, to) => {
     const move = `${from} ${to}`;
+    paths ??= readPaths();
     const may = known.get(move) ?? mayRefMove(paths.get(from), paths.get(to));
     known.set(move, may);
     return may;

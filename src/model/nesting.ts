@@ -17,6 +17,7 @@ interface Leaf {
  * writes elsewhere. A link gives way to the files that would be below it; otherwise the lower path gives way.
  */
 export function misplacedPaths({ files, links, refs }: Leaves): ReadonlySet<string> {
+  if (!isAnyBelowAnother([...files, ...links, ...refs])) return new Set();
   const leaves = [
     ...Array.from(files, (path) => leafOf(path, false)),
     ...Array.from(links, (path) => leafOf(path, true)),
@@ -30,6 +31,20 @@ export function misplacedPaths({ files, links, refs }: Leaves): ReadonlySet<stri
     else above = leaf;
   }
   return misplaced;
+}
+
+/** So is it in nearly every tree: nothing has to be put in order then. */
+function isAnyBelowAnother(paths: readonly string[]): boolean {
+  const all = new Set(paths);
+  let known = '';
+  return paths.some((path) => {
+    const folder = path.lastIndexOf('/');
+    if (folder === known.length && path.startsWith(known)) return false;
+    known = path.slice(0, Math.max(0, folder));
+    for (let above = known; above !== ''; above = above.slice(0, Math.max(0, above.lastIndexOf('/'))))
+      if (all.has(above)) return true;
+    return false;
+  });
 }
 
 function linksAboveFiles(sorted: readonly Leaf[]): readonly Leaf[] {

@@ -117,6 +117,11 @@ export function isFetchReason(reason: Reason): reason is FetchReason {
   return reason === 'missing' || reason === 'size-differs' || reason === 'digest-differs';
 }
 
+/** Whether this disk is as it would be after a restore. */
+export function changesNothing({ items }: RestorePlan): boolean {
+  return !items.some(({ reason }) => isFetchReason(reason));
+}
+
 /** The files of this disk whose content a plan depends on: same path and size as in the catalog. */
 export function filesToProve(catalog: Catalog, inventory: Inventory): readonly LocalContent[] {
   return catalog.trees.flatMap(({ tree: name, files }) => {
@@ -142,7 +147,7 @@ function planTree(
   const selected = [...files, ...links]
     .filter(({ reason }) => isFetchReason(reason) || reason === 'present')
     .map(({ path }) => path);
-  for (const path of selected) {
+  for (const path of selection.models.length === 0 ? [] : selected) {
     const snapshot = snapshotPath(path);
     if (snapshot === undefined) continue;
     for (const { text } of wishes.specsFor(snapshot.commit, snapshot.file)) matched.add(text);
@@ -188,14 +193,12 @@ function planRefs(
   local: LocalTree | undefined,
   selected: ReadonlyMap<string, ReadonlySet<string>>,
 ): PlanItem[] {
-  const leadSomewhere = Array.from(local?.links.values() ?? []).filter(
-    ({ to }) => to !== undefined && local?.files.has(to),
-  );
-  const here = pathsByCommit([...(local?.files.keys() ?? []), ...leadSomewhere.map(({ path }) => path)]);
+  let files: ReadonlyMap<string, ReadonlySet<string>> | undefined;
+  const filesHere: FilesOfCommit = (commit) => (files ??= filesByCommit(local)).get(commit);
   return tree.refs.map(({ path, content }) => {
     const found = local?.refs.get(path) ?? null;
     const reason = selected.has(content)
-      ? reasonForRef(tree, content, found, selected, here)
+      ? reasonForRef(tree, content, found, selected, filesHere)
       : 'not-selected';
     return { kind: 'ref', tree: tree.tree, path, reason, content, found };
   });
@@ -225,12 +228,23 @@ function reasonForRef(
   wanted: string,
   found: string | null,
   selected: ReadonlyMap<string, ReadonlySet<string>>,
-  here: ReadonlyMap<string, ReadonlySet<string>>,
+  filesHere: FilesOfCommit,
 ): Reason {
   if (found === null) return 'missing';
   if (found === wanted) return 'present';
   const wasMovedHere = isCommit(found) && !retired.has(found);
-  return wasMovedHere && mayRefMove(selected.get(wanted), here.get(found)) ? 'present' : 'digest-differs';
+  return wasMovedHere && mayRefMove(selected.get(wanted), filesHere(found)) ? 'present' : 'digest-differs';
+}
+
+type FilesOfCommit = (commit: string) => ReadonlySet<string> | undefined;
+
+/** What of each commit is on this disk. Links that lead nowhere are not. */
+function filesByCommit(local: LocalTree | undefined): ReadonlyMap<string, ReadonlySet<string>> {
+  const leadSomewhere = Array.from(local?.links.values() ?? []).filter(
+    ({ to }) => to !== undefined && local?.files.has(to),
+  );
+  const paths = [...(local?.files.keys() ?? []), ...leadSomewhere.map(({ path }) => path)];
+  return pathsByCommit(paths);
 }
 
 /** A locked ref does not stay where the server has moved it: there would be no way back to an older one. */

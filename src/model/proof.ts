@@ -27,14 +27,14 @@ const ALGORITHM = 'blake3';
 const BLAKE3 = /^[0-9a-f]{64}$/;
 
 /** What a manifest says of a file's parts. */
-export interface ToldParts {
+interface ToldParts {
   readonly algorithm: string;
   readonly size: number;
   readonly digests: readonly string[];
 }
 
-export function toldParts({ size, digests }: PartDigests): ToldParts {
-  return { algorithm: ALGORITHM, size, digests };
+export function toldParts({ size, digests }: PartDigests): ToldParts & { readonly digests: string[] } {
+  return { algorithm: ALGORITHM, size, digests: [...digests] };
 }
 
 /** What a manifest says of a file's parts, if it can be used: a known algorithm, and all parts there are. */

@@ -11,6 +11,7 @@ export type TreeName = string;
 export const TORCH_CHECKPOINTS: TreeName = 'torch/hub/checkpoints';
 
 const REPO_FOLDER = /^(models|datasets|spaces|kernels)--[^/]+$/;
+const REPO_TREE = /(?:^|\/)(models|datasets|spaces|kernels)--[^/]+$/;
 
 /** Folders directly below HF_HOME that hold code, logs, settings or working data. Source: hf-hub layout, HF_HOME. */
 const NOT_A_CACHE = new Set(['xet', 'modules', 'gradio', 'accelerate', 'datasets', 'assets']);
@@ -30,7 +31,7 @@ export function isRepoFolder(name: string): boolean {
 }
 
 export function isRepoTree(tree: TreeName): boolean {
-  return isRepoFolder(baseName(tree));
+  return REPO_TREE.test(tree);
 }
 
 /**
@@ -99,8 +100,11 @@ export function roleOf(tree: TreeName, path: string): PathRole | undefined {
 }
 
 /** Whether a regular file may carry its bytes under this path. Links are judged by where they lead instead. */
-export function mayHoldBytes(tree: TreeName, path: string): boolean {
-  const role = roleOf(tree, path)?.role;
+export function mayHoldBytes(
+  tree: TreeName,
+  path: string,
+  role: PathRole['role'] | undefined = roleOf(tree, path)?.role,
+): boolean {
   if (role === 'snapshot') return !path.split('/').some(isSecretName) && !path.endsWith('.incomplete');
   return role === 'blob' || role === 'file';
 }
@@ -110,14 +114,13 @@ export function isUnfinishedName(name: string): boolean {
 }
 
 function roleInRepo(path: string): PathRole | undefined {
-  const [folder, name] = path.split('/');
-  if (folder === 'blobs') {
-    const digests = name === undefined || path !== `blobs/${name}` ? undefined : digestsOfBlobName(name);
+  if (path.startsWith('blobs/')) {
+    const digests = digestsOfBlobName(path.slice('blobs/'.length));
     return digests && { role: 'blob', digests };
   }
-  if (folder === 'refs') return name !== undefined && !path.endsWith('.tmp') ? { role: 'ref' } : undefined;
+  if (path.startsWith('refs/')) return path.endsWith('.tmp') ? undefined : { role: 'ref' };
   const snapshot = snapshotPath(path);
-  return snapshot && { role: 'snapshot', ...snapshot };
+  return snapshot && { role: 'snapshot', commit: snapshot.commit, file: snapshot.file };
 }
 
 function roleInFolder(path: string): PathRole | undefined {

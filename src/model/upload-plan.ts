@@ -176,8 +176,8 @@ function contentName(view: TreeView): string {
   return serializeManifest({ ...manifest, files: files.map(withoutParts) }).name;
 }
 
-function withoutParts({ parts: _, ...file }: ManifestFile): ManifestFile {
-  return file;
+function withoutParts(file: ManifestFile): ManifestFile {
+  return { ...file, parts: undefined };
 }
 
 function contents(inventory: Inventory): readonly LocalContent[] {

@@ -27,15 +27,17 @@ export interface Ready extends Restored {
 /** Everything of a start that touches the dir and the store. Never throws: what cannot be restored, the server downloads. */
 export async function makeReady(unlocked: Context, server: readonly string[]): Promise<Ready> {
   const context = asLocked(unlocked);
-  const restored = await restoreOrExplain(context, server);
-  return {
-    ...restored,
-    exports: exportVariables(context, restored.dir),
-    reuse: localCache(context, restored.dir).reuse,
-  };
+  let prepared: PreparedDir | undefined;
+  const restored = await restoreOrExplain(context, server, (dir) => (prepared = dir));
+  const { reuse } = prepared?.dir === restored.dir ? prepared : localCache(context, restored.dir);
+  return { ...restored, exports: exportVariables(context, restored.dir), reuse };
 }
 
-async function restoreOrExplain(context: Context, server: readonly string[]): Promise<Restored> {
+async function restoreOrExplain(
+  context: Context,
+  server: readonly string[],
+  onPrepared: (dir: PreparedDir) => void,
+): Promise<Restored> {
   const { settings, reporter, stop } = context;
   let read: ReadStore | ModelCacheError | undefined;
   let prepared: PreparedDir | undefined;
@@ -60,13 +62,16 @@ async function restoreOrExplain(context: Context, server: readonly string[]): Pr
       : await restoreInto(context, store, found, refused + absent, server);
     return server.length === 0
       ? restored
-      : { ...restored, inBucket: await fingerprintInBucket(context, prepared, catalog) };
+      : { ...restored, inBucket: await fingerprintInBucket(context, found.chosen, catalog) };
   } catch (error) {
     if (prepared !== undefined) await leaveRoom(context, prepared);
     return tellFailed(context, reporter.value.dir ?? settings.dirs[0] ?? '/tmp/models', error, server);
   } finally {
     if (isRead(read)) read.store.close();
-    if (prepared !== undefined) remember(context, prepared);
+    if (prepared !== undefined) {
+      remember(context, prepared);
+      onPrepared(prepared);
+    }
   }
 }
 

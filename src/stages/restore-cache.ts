@@ -33,10 +33,13 @@ export interface PreparedDir extends LocalCache {
   readonly folding: NameFolding;
 }
 
-/** One with what is to be done in it. */
-export interface PlannedDir extends PreparedDir {
+/** What is to be done, and what is there before it is done. */
+interface Planned {
   readonly plan: RestorePlan;
+  readonly inventory: Inventory;
 }
+
+export interface PlannedDir extends PreparedDir, Planned {}
 
 /** What a restore came to. */
 export interface Outcome {
@@ -74,7 +77,7 @@ export async function planIn(
   progress: Progress,
 ): Promise<PlannedDir> {
   const distinct = withoutTwins(catalog, prepared.folding);
-  return { ...prepared, plan: await planFor(context, prepared, distinct, signal, progress) };
+  return { ...prepared, ...(await planFor(context, prepared, distinct, signal, progress)) };
 }
 
 /**
@@ -93,13 +96,13 @@ export async function planFor(
   catalog: Catalog,
   signal: AbortSignal,
   progress: Progress,
-): Promise<RestorePlan> {
+): Promise<Planned> {
   const { settings, reporter } = context;
   const found = await reporter.phase('inventory', () => scanLocal(context, cache));
   const inventory = await reporter.phase('proof', () =>
     proveFor(catalog, found, cache.state, signal, progress),
   );
-  return planRestore(catalog, inventory, settings.selection, cache);
+  return { plan: planRestore(catalog, inventory, settings.selection, cache), inventory };
 }
 
 /** Carries the plan out. Throws when the store fails or time is up; what was published by then stays. */

@@ -11,8 +11,9 @@ export function storeReady({ kind, url, access }: Store): string {
   return kind === 'S3' ? `S3 store ready: ${url} (${access})` : `store ready: ${url}`;
 }
 
+/** Without options: those take `Intl`, which takes Node 10 ms to get ready. */
 export function bytes(count: number): string {
-  return prettyBytes(count, { maximumFractionDigits: 2 });
+  return prettyBytes(count);
 }
 
 export function files(count: number): string {

@@ -10,16 +10,19 @@ import { supervise, type Companion } from '../handover/supervise.ts';
 import type { Catalog } from '../model/catalog.ts';
 import { compareTrees, isInSync } from '../model/compare.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
+import type { Inventory } from '../model/inventory.ts';
+import { changesNothing } from '../model/plan.ts';
 import { argsOf, type Environment } from '../settings/raw.ts';
 import type { WriteBackOrder } from '../write-back/order.ts';
 import { WriteBack } from '../write-back/write-back.ts';
 import type { Context } from './context.ts';
 import { scanLocal, type LocalCache } from './local-cache.ts';
+import type { PlannedDir } from './restore-cache.ts';
 
 /** Beside the file that this is built into. */
 const BUILT = import.meta.dirname;
 const WRITE_BACK_PROGRAM = join(BUILT, 'write-back.cjs');
-const PASS_PROGRAM = join(BUILT, 'main.js');
+const PASS_PROGRAM = join(BUILT, 'main.cjs');
 
 /** Larger caches are not looked through once more before the server starts; the write-back does it beside it. */
 const MAX_FILES_TO_LOOK_AT = 5000;
@@ -136,17 +139,22 @@ function orderFor(
  */
 export async function fingerprintInBucket(
   context: Context,
-  cache: LocalCache,
+  cache: PlannedDir,
   catalog: Catalog,
 ): Promise<string> {
   const files = catalog.trees.reduce((sum, tree) => sum + tree.files.length, 0);
   if (files > MAX_FILES_TO_LOOK_AT || modeOf(context, 'ok') === 'none') return '';
   if (catalog.source === 'nothing' || context.stop.aborted) return '';
-  const late = sleep(LOOK_WITHIN_MS, undefined, { ref: false });
-  const inventory = await Promise.race([scanLocal(context, cache), late]).catch(() => undefined);
+  const inventory = changesNothing(cache.plan) ? cache.inventory : await lookAgain(context, cache);
   if (inventory === undefined) return '';
   const lacksNothing = compareTrees(catalog, inventory).every(
     (tree) => isInSync(tree) || tree.here.files === 0,
   );
   return lacksNothing ? fingerprintOf(inventory) : '';
+}
+
+/** Undefined when the disk takes long. */
+function lookAgain(context: Context, cache: LocalCache): Promise<Inventory | undefined> {
+  const late = sleep(LOOK_WITHIN_MS, undefined, { ref: false });
+  return Promise.race([scanLocal(context, cache), late]).catch(() => undefined);
 }

@@ -1,9 +1,9 @@
-import { isCounted } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
 import type { Answer } from '../wire/answer-reader.ts';
 import type { Endpoint } from '../wire/connection.ts';
 import { NotPlain } from './not-plain.ts';
 import { faultOf } from './plain-answers.ts';
+import { longer } from './range-patience.ts';
 import type { S3Access, S3Settings } from './s3-access.ts';
 import type { S3Address } from './s3-address.ts';
 import { S3Names } from './s3-names.ts';
@@ -74,9 +74,4 @@ export class PlainRequests {
   close(): void {
     this.#answers.close();
   }
-}
-
-/** Whoever watches over the whole store knows more, and shall be first. */
-export function longer(patience: number): number {
-  return isCounted(patience) ? patience + 1000 : 0;
 }

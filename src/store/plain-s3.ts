@@ -7,10 +7,8 @@ import { FetchFailed, Receivers } from '../wire/receivers.ts';
 import { NotPlain } from './not-plain.ts';
 import { otherObject, otherSize } from './object-errors.ts';
 import { faultOf, parseListing } from './plain-answers.ts';
-import { longer, PlainRequests } from './plain-requests.ts';
-import { PlainSender } from './plain-sender.ts';
-import { PlainUploads } from './plain-uploads.ts';
-import { rangePatience } from './range-patience.ts';
+import type { PlainWriter } from './plain-writer.ts';
+import { longer, rangePatience } from './range-patience.ts';
 import type { S3Access, S3Settings } from './s3-access.ts';
 import { s3Address, type S3Address } from './s3-address.ts';
 import { listedObject } from './s3-keys.ts';
@@ -28,22 +26,21 @@ const MOST_RECEIVERS = 4;
  * Whatever is not plain is left to the SDK, by `NotPlain`.
  */
 export class PlainS3 {
-  /** What is sent, and the requests around it. */
-  readonly sender: PlainSender;
-  readonly multiparts: PlainUploads;
-  readonly #requests: PlainRequests;
   readonly #names: S3Names;
   readonly #signer: S3Signer;
   readonly #answers: WholeAnswers;
   readonly #receivers: Receivers;
   readonly #patience: number;
+  readonly #makeWriter: () => Promise<PlainWriter>;
+  #writer: Promise<PlainWriter> | undefined;
   #roundTrip: number | undefined;
 
   private constructor(settings: S3Settings, access: S3Access, address: S3Address) {
     const endpoint: Endpoint = { ...address.endpoint, ca: access.ca?.toString('latin1') };
-    this.#requests = new PlainRequests(settings, access, address);
-    this.sender = new PlainSender(this.#requests, longer(settings.idleTimeout));
-    this.multiparts = new PlainUploads(this.#requests, this.sender);
+    this.#makeWriter = async () => {
+      const { PlainWriter } = await import('./plain-writer.ts');
+      return new PlainWriter(settings, access, address);
+    };
     this.#names = new S3Names(settings);
     this.#signer = new S3Signer(address, settings.region, access.credentials);
     this.#patience = settings.idleTimeout;
@@ -131,19 +128,14 @@ export class PlainS3 {
     }
   }
 
-  /** Undefined: there is none. */
-  async head(key: string, signal: AbortSignal | undefined): Promise<StoredObject | undefined> {
-    const request = await this.#requests.sign(key, { method: 'HEAD' });
-    const { status, headers } = await this.#requests.ask(key, request, signal);
-    if (status === 404) return undefined;
-    const size = Number(headers['content-length']);
-    if (status !== 200 || !Number.isSafeInteger(size)) throw new NotPlain(`status ${status} for an object`);
-    return { key, size, etag: headers['etag'] ?? '' };
+  /** Loaded when there is something to write. */
+  writer(): Promise<PlainWriter> {
+    this.#writer ??= this.#makeWriter();
+    return this.#writer;
   }
 
   close(): void {
-    this.sender.close();
-    this.#requests.close();
+    void this.#writer?.then((writer) => writer.close());
     this.#answers.close();
     this.#receivers.close();
   }

@@ -84,14 +84,14 @@ export class S3Store implements Store {
 
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     return this.#plainly(
-      (plain) => plain.head(key, signal),
+      async (plain) => (await plain.writer()).head(key, signal),
       (sdk) => sdk.head(key, signal),
     );
   }
 
   put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
     return this.#plainly(
-      (plain) => plain.sender.put(key, bytes, signal),
+      async (plain) => (await plain.writer()).put(key, bytes, signal),
       (sdk) => sdk.put(key, bytes, signal),
       'sending',
     );
@@ -145,7 +145,7 @@ export class S3Store implements Store {
 
   /** Whoever sends a part knows himself when it is worth another try. */
   #multipart<T>(carries: 'bytes' | 'words', call: (calls: MultipartCalls) => Promise<T>): Promise<T> {
-    const byPlain = (plain: PlainS3): Promise<T> => call(plain.multiparts);
+    const byPlain = async (plain: PlainS3): Promise<T> => call((await plain.writer()).multiparts);
     const bySdk = (sdk: SdkStore): Promise<T> => call(sdk.multiparts);
     return carries === 'bytes'
       ? this.#plainly(byPlain, bySdk, 'sending', () => false)

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 const IS_SOURCE = import.meta.filename.endsWith('.ts');
 
@@ -15,6 +15,7 @@ export type ThreadName = keyof typeof THREADS;
 /** Starts one of the program's threads. It keeps nobody waiting until it is referenced. */
 export function startThread(name: ThreadName, workerData: unknown): Worker {
   const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const worker = new Worker(join(import.meta.dirname, file), {
     workerData,
     // Nothing of the environment is their business.

@@ -81,6 +81,16 @@ for (const [what, text] of [
     `{"version":1,"proved":{"hub/a":["id-1","${sha256('x')}",null]},"agreedRefs":{}}`,
   ],
   ['a digest that is none', '{"version":2,"proved":{"hub/a":["id-1","yes",null,null]},"agreedRefs":{}}'],
+  ['a short entry', '{"version":2,"proved":{"hub/a":["id-1",null,null]},"agreedRefs":{}}'],
+  ['a long entry', '{"version":2,"proved":{"hub/a":["id-1",null,null,null,null]},"agreedRefs":{}}'],
+  ['an entry without identity', '{"version":2,"proved":{"hub/a":[null,null,null,null]},"agreedRefs":{}}'],
+  [
+    'an entry of a boot that has no name',
+    '{"version":2,"proved":{"hub/a":["id-1",null,null,1]},"agreedRefs":{}}',
+  ],
+  ['an entry that is an object', '{"version":2,"proved":{"hub/a":{"length":4,"0":"id-1"}},"agreedRefs":{}}'],
+  ['a list of entries', '{"version":2,"proved":[["id-1",null,null,null]],"agreedRefs":{}}'],
+  ['no entries at all', '{"version":2,"proved":null,"agreedRefs":{}}'],
   ['no object', '[]'],
   ['null', 'null'],
 ] as const) {

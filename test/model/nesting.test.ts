@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import * as fc from 'fast-check';
 import { misplacedPaths } from '../../src/model/nesting.ts';
 
 interface Row {
@@ -53,4 +54,20 @@ describe('of paths that cannot be there together, misplaced are', () => {
       assert.deepEqual([...misplacedPaths(reversed)].toSorted(), misplaced, 'in whatever order they come');
     });
   }
+});
+
+test('nothing is misplaced where no path is below another, and something where one is', () => {
+  const path = fc.array(fc.constantFrom('a', 'b', 'a.b', 'é'), { minLength: 1, maxLength: 4 });
+  const paths = fc.uniqueArray(
+    path.map((names) => names.join('/')),
+    { maxLength: 8 },
+  );
+  fc.assert(
+    fc.property(paths, fc.nat(8), (all, split) => {
+      const isAnyBelow = all.some((one) => all.some((other) => one.startsWith(`${other}/`)));
+      const misplaced = misplacedPaths({ files: all.slice(0, split), links: all.slice(split), refs: [] });
+      assert.equal(misplaced.size > 0, isAnyBelow);
+    }),
+    { numRuns: 1000 },
+  );
 });

@@ -14,6 +14,7 @@ import type { ByteRange } from '../../src/model/parts.ts';
 
 const RUNS = { seed: 5, numRuns: 200 };
 const MiB = 1024 * 1024;
+const BOUNDS = { width: 64, partBytes: 16 * MiB };
 const SLOW_DOWN = { now: 1000, rate: 1e8, isFull: true, isThrottled: true };
 
 describe('to begin with, there are more requests the farther away the store is', () => {
@@ -28,37 +29,37 @@ describe('to begin with, there are more requests the farther away the store is',
   ];
   for (const { name, roundTrip, most, width } of rows)
     test(`${name}: ${width}`, () => {
-      const pace = firstPace(roundTrip, most);
+      const pace = firstPace(roundTrip, { ...BOUNDS, width: most ?? 64 });
       assert.deepEqual([pace.width, pace.leastPart], [width, MiB]);
     });
 });
 
 describe('the next pace', () => {
-  const steady: Pace = { ...firstPace(undefined), width: 8 };
+  const steady: Pace = { ...firstPace(undefined, BOUNDS), width: 8 };
   const fast: PaceSample = { now: 1000, rate: 1e8, isFull: true, isThrottled: false };
 
   test('is wider while that helps', () => {
-    const trying = nextPace(steady, fast);
+    const trying = nextPace(steady, fast, BOUNDS);
     assert.equal(trying.width, 12);
-    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.2e8 }).width, 18);
+    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.2e8 }, BOUNDS).width, 18);
   });
 
   test('is as before when it has not helped, and nothing is tried for a while', () => {
-    const back = nextPace(nextPace(steady, fast), { ...fast, now: 1250, rate: 1.01e8 });
+    const back = nextPace(nextPace(steady, fast, BOUNDS), { ...fast, now: 1250, rate: 1.01e8 }, BOUNDS);
     assert.equal(back.width, 8);
-    assert.equal(nextPace(back, { ...fast, now: 3000 }).width, 8);
-    assert.equal(nextPace(back, { ...fast, now: 3300 }).width, 12);
+    assert.equal(nextPace(back, { ...fast, now: 3000 }, BOUNDS).width, 8);
+    assert.equal(nextPace(back, { ...fast, now: 3300 }, BOUNDS).width, 12);
   });
 
   test('is no other while not all requests that may be side by side are', () => {
-    assert.deepEqual(nextPace(steady, { ...fast, isFull: false }), steady);
+    assert.deepEqual(nextPace(steady, { ...fast, isFull: false }, BOUNDS), steady);
   });
 
   test('has fewer requests for larger parts when the store says that it is too much, as often as it says so', () => {
     let pace: Pace = { ...steady, width: 64 };
     const seen: (readonly number[])[] = [];
     for (let round = 0; round < 6; round += 1) {
-      pace = nextPace(pace, { ...SLOW_DOWN, now: round });
+      pace = nextPace(pace, { ...SLOW_DOWN, now: round }, BOUNDS);
       seen.push([pace.width, pace.leastPart / MiB]);
     }
     assert.deepEqual(seen, [
@@ -80,9 +81,10 @@ describe('the next pace', () => {
     });
     assertProperty(
       property(array(sample, { maxLength: 30 }), nat(80), (samples, most) => {
-        let pace = firstPace(undefined, most);
+        const bounds = { ...BOUNDS, width: most };
+        let pace = firstPace(undefined, bounds);
         for (const next of samples) {
-          pace = nextPace(pace, next, most);
+          pace = nextPace(pace, next, bounds);
           assert.ok(pace.width >= Math.min(1, most) && pace.width <= Math.min(64, Math.max(1, most)));
           assert.ok(pace.leastPart >= MiB && pace.leastPart <= 16 * MiB);
         }
@@ -104,18 +106,18 @@ describe('how much is asked for', () => {
   ];
   for (const { name, pace, left, mib } of rows)
     test(`${name}: ${mib} MiB`, () =>
-      assert.equal(partBytes({ ...firstPace(undefined), ...pace }, left), mib * MiB));
+      assert.equal(partBytes({ ...firstPace(undefined, BOUNDS), ...pace }, left, BOUNDS), mib * MiB));
 });
 
 test('part after part, every byte is asked for exactly once, and only the ends of a file are within a block', () => {
   assertProperty(
     property(nat(100 * MiB), nat(63), array(nat(100), { maxLength: 6 }), (size, width, gaps) => {
       const ranges = withGaps(size, gaps);
-      const pace: Pace = { ...firstPace(undefined), width: width + 1 };
+      const pace: Pace = { ...firstPace(undefined, BOUNDS), width: width + 1 };
       const parts: ByteRange[] = [];
       for (let left: readonly ByteRange[] = ranges; left.length > 0;) {
         const bytes = left.reduce((sum, { start, end }) => sum + end - start, 0);
-        const taken = takePart(left, partBytes(pace, bytes));
+        const taken = takePart(left, partBytes(pace, bytes, BOUNDS));
         if (taken.part === undefined) assert.fail('nothing was taken of what is left');
         parts.push(taken.part);
         left = taken.left;

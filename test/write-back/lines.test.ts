@@ -20,7 +20,7 @@ for (const format of ['text', 'json'] as const) {
   for (const level of ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const) {
     test(`${format}: ${level} has the shape that src/log.ts gives it`, () => {
       const script = `const { createLog } = await import('${LOG}');
-        createLog({ level: 'debug', format: '${format}' }).${level.toLowerCase()}('report', 'some message');`;
+        (await createLog({ level: 'debug', format: '${format}' })).${level.toLowerCase()}('report', 'some message');`;
       const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
         encoding: 'utf8',
       });
