@@ -1,0 +1,49 @@
+// How long a restore and an upload take, beside the tools that people could pick instead and beside what the machine
+// allows. Makes the data, starts the servers, installs the tools, runs them in turn, checks every byte, writes tables.
+import { writeFileSync } from 'node:fs';
+import { readOptions, USAGE, type Options } from './options.ts';
+import { formatDocument } from './report/document.ts';
+import { emptyRecord, keep, readRecord, type Measurement } from './report/record.ts';
+import { describeMachine } from './report/machine.ts';
+import type { Table } from './report/table.ts';
+import { MEASUREMENTS } from './tables/index.ts';
+import { Workplace } from './workplace.ts';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = optionsOrExplain(args);
+  if (options === undefined) return 2;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  let record = options.record === undefined ? emptyRecord() : readRecord(options.record);
+  const failed: string[] = [];
+  await Workplace.lend(options, async (place) => {
+    for (const id of options.tables) {
+      try {
+        const tables = await MEASUREMENTS[id](place);
+        record = keep(record, id, measurement(options, place, tables), options.record);
+      } catch (error) {
+        failed.push(`${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+        place.tell(failed.at(-1) ?? '');
+      }
+    }
+  });
+  const document = formatDocument(record);
+  process.stdout.write(document);
+  if (options.out !== undefined) writeFileSync(options.out, document);
+  for (const line of failed) process.stderr.write(`bench: not measured: ${line}\n`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+function measurement({ rounds }: Options, place: Workplace, tables: readonly Table[]): Measurement {
+  return { rounds, machine: describeMachine(place.scratch.isInMemory), tables };
+}
+
+function optionsOrExplain(args: readonly string[]): Options | undefined {
+  try {
+    return readOptions(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    return undefined;
+  }
+}
