@@ -12,8 +12,12 @@ import { Workplace } from './workplace.ts';
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const options = optionsOrExplain(args);
-  if (options === undefined) return 2;
+  const options = optionsOrMistake(args);
+  if (options === undefined) return print(`${USAGE}\n`);
+  if (options instanceof Error) {
+    process.stderr.write(`${options.message}\n${USAGE}\n`);
+    return 2;
+  }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   let record = options.record === undefined ? emptyRecord() : readRecord(options.record);
   const failed: string[] = [];
@@ -29,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
   });
   const document = formatDocument(record);
-  process.stdout.write(document);
+  print(document);
   if (options.out !== undefined) writeFileSync(options.out, document);
   for (const line of failed) process.stderr.write(`bench: not measured: ${line}\n`);
   return failed.length === 0 ? 0 : 1;
@@ -39,11 +43,15 @@ function measurement({ rounds }: Options, place: Workplace, tables: readonly Tab
   return { rounds, machine: describeMachine(place.scratch.isInMemory), tables };
 }
 
-function optionsOrExplain(args: readonly string[]): Options | undefined {
+function optionsOrMistake(args: readonly string[]): Options | Error | undefined {
   try {
     return readOptions(args);
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
-    return undefined;
+    return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
 }

@@ -26,8 +26,8 @@ const QUICK_TABLES: readonly TableId[] = ['cold', 'locked', 'small', 'upload', '
 const QUICK_TOOLS: readonly Tool[] = ['model-cache', 'limit', 'node'];
 const DOCUMENT = 'docs/performance.md';
 
-/** Throws an error that says what is wrong. */
-export function readOptions(args: readonly string[]): Options {
+/** Throws an error that says what is wrong; undefined: they ask for help. */
+export function readOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -37,8 +37,10 @@ export function readOptions(args: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },
       record: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  if (values.help) return undefined;
   const { quick, only, tools, record } = values;
   const isWhole = !quick && tools === undefined && (only === undefined || record !== undefined);
   return {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const MEMORY = '/dev/shm';
 /** Left for the programs that run, and for what else the machine does. */
-const SPARE_BYTES = 3e9;
+const SPARE_BYTES = 2e9;
 
 export interface Scratch {
   readonly dir: string;

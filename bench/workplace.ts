@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contestant } from './contestants/contestant.ts';
 import { makeDataSet, tiny, type DataSet, type Shape } from './data-sets.ts';
@@ -21,7 +21,7 @@ export class Workplace {
   readonly options: Options;
   readonly programs: Programs;
   readonly scratch: Scratch;
-  readonly minio: MinioHost;
+  minio: MinioHost;
   readonly #sets = new Map<string, DataSet>();
 
   private constructor(options: Options, programs: Programs) {
@@ -53,6 +53,15 @@ export class Workplace {
     const dir = join(folder, `source-${shape.name}`);
     mkdirSync(dir, { recursive: true });
     return makeDataSet(dir, this.options.isQuick ? tiny(shape) : shape);
+  }
+
+  /** Gives the room of all sets and buckets back; they are made again when they are asked for. */
+  async clear(): Promise<void> {
+    await this.minio.stop();
+    this.#sets.clear();
+    for (const name of readdirSync(this.scratch.dir))
+      rmSync(join(this.scratch.dir, name), { recursive: true });
+    this.minio = new MinioHost(this.scratch.dir);
   }
 
   /** Those of them that were asked for. */

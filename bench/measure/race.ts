@@ -1,6 +1,9 @@
 import type { Command, Tool } from '../contestants/contestant.ts';
 import { measure, type Conditions, type Run } from './run.ts';
 
+/** Each may have taken the whole time limit. */
+const MAX_FAILURES = 2;
+
 /** One who does the job of a table, over and over. */
 export interface Entrant {
   readonly name: string;
@@ -28,7 +31,7 @@ export interface Row {
   readonly skipped?: string;
 }
 
-/** All entrants in turn, in another order each round. One who cannot be started is out. */
+/** All entrants in turn, in another order each round. One who cannot be started is out, and so is one who only fails. */
 export async function race(
   entrants: readonly Entrant[],
   rounds: number,
@@ -39,7 +42,8 @@ export async function race(
   const out = new Map<string, string>();
   const commands = new Map<string, string>();
   for (let round = 1; round <= rounds; round += 1) {
-    for (const entrant of shuffled(entrants.filter(({ name }) => !out.has(name)))) {
+    const isIn = ({ name }: Entrant): boolean => !out.has(name) && !isHopeless(runs.get(name) ?? []);
+    for (const entrant of shuffled(entrants.filter(isIn))) {
       try {
         const { run, command } = await runOf(entrant, conditions);
         commands.set(entrant.name, entrant.inWords(command));
@@ -62,6 +66,10 @@ export async function race(
       ...(skipped !== undefined && { skipped }),
     };
   });
+}
+
+function isHopeless(runs: readonly Run[]): boolean {
+  return runs.length >= MAX_FAILURES && runs.every(({ failure }) => failure !== undefined);
 }
 
 async function runOf(

@@ -47,14 +47,15 @@ export async function measure(
   const { site, repeats, timeLimitSeconds, scratch } = conditions;
   const before = accounts(site);
   const reports: Report[] = [];
-  while (reports.length < repeats) reports.push(await runOnce(command, conditions));
+  while (reports.length < repeats && reports.every(succeeded))
+    reports.push(await runOnce(command, conditions));
   const after = accounts(site);
 
   const clientCpu = sum(reports.map(({ cpu }) => cpu));
   const serverCpu = after.server - before.server;
   const own = clientCpu + serverCpu + after.link - before.link + after.harness - before.harness;
   const capacity = (after.clock - before.clock) * cpus().length;
-  const failed = reports.find(({ code, timedOut }) => code !== 0 || timedOut);
+  const failed = reports.find((report) => !succeeded(report));
   return {
     run: {
       wall: sum(reports.map(({ wall }) => wall)) / repeats,
@@ -66,6 +67,10 @@ export async function measure(
     },
     output: readFileSync(join(scratch, 'stdout'), 'utf8'),
   };
+}
+
+function succeeded({ code, timedOut }: Report): boolean {
+  return code === 0 && !timedOut;
 }
 
 async function runOnce({ argv, env, input = '' }: Command, conditions: Conditions): Promise<Report> {
@@ -104,9 +109,9 @@ function accounts(site: Site): Accounts {
 }
 
 function inWords({ code, timedOut }: Report, limit: number, scratch: string): string {
-  if (timedOut) return `stopped after ${limit} s`;
+  const what = timedOut ? `stopped after ${limit} s` : `ended with ${code}`;
   const said = readFileSync(join(scratch, 'stderr'), 'utf8').trim().split('\n').at(-1) ?? '';
-  return `ended with ${code}: ${said.slice(0, 200)}`;
+  return said === '' ? what : `${what}; last words: ${said.slice(0, 200)}`;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -8,6 +8,8 @@ export interface Table {
   readonly text: readonly string[];
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
+  /** The rows are no rivals, and stay as they are; else the fastest comes first. */
+  readonly isSeries?: boolean;
   /** What the link carries at most. */
   readonly bitsPerSecond?: number;
 }
@@ -46,7 +48,7 @@ const CELLS: Readonly<Record<Column, { head: string; cell: (of: Measured, marks:
   'best peer': { head: '/ best peer', cell: ({ summary }, { bestPeer }) => ratio(summary, bestPeer) },
 };
 
-/** Fastest first; then who did not come to the end, and why. */
+/** Those who came to the end; then those who did not, and why. */
 export function formatTable(table: Table): string {
   const measured = table.rows.flatMap((row) => {
     const summary = summarize(row);
@@ -66,8 +68,11 @@ export function formatTable(table: Table): string {
     'peak RSS MiB',
     'server CPU s',
   ];
-  const ranked = measured.toSorted((a, b) => a.summary.wall.median - b.summary.wall.median);
-  const lines = Array.from(ranked, (one) => [
+  const ordered =
+    table.isSeries === true
+      ? measured
+      : measured.toSorted((a, b) => a.summary.wall.median - b.summary.wall.median);
+  const lines = Array.from(ordered, (one) => [
     `${one.row.name}${one.summary.isNoisy ? '\\*' : ''}`,
     count(one),
     wall(one.summary),

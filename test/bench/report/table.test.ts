@@ -65,6 +65,13 @@ test('who never came to the end stands below, with the reason on one line', () =
   ]);
 });
 
+test('the rows of a series stay in their order', () => {
+  const rows = [row('large', 'model-cache', [run(2)]), row('small', 'model-cache', [run(1)])];
+  const text = formatTable({ title: 'Growth', text: [], columns: [], rows, isSeries: true });
+  assert.match(text, /large[^]*small/);
+  assert.match(formatTable({ title: 'Race', text: [], columns: [], rows }), /small[^]*large/);
+});
+
 test('over a link, what counts is the part of what it carries', () => {
   const text = formatTable({
     title: 'Link',
