@@ -50,10 +50,11 @@ function section(table: Table, rounds: number): string {
   return (table.rows.length === 0 ? text : [...text, `${rounds} rounds.`, formatTable(table)]).join('\n\n');
 }
 
-/** How each row was made; the first one's words count for all rows of that name. */
+/** How each row was made; a series is made by commands that are there already. */
 function formatCommands(tables: readonly Table[]): string {
   const commands = new Map<string, string>();
-  for (const { rows } of tables.toReversed())
+  const races = tables.filter(({ isSeries = false }) => !isSeries);
+  for (const { rows } of races)
     for (const { name, command } of rows)
       if (command !== undefined) commands.set(`${name}\0${command}`, command);
   const lines = Array.from(commands, ([key, command]) => `- ${key.split('\0')[0]}: \`${command}\``);
