@@ -28,6 +28,8 @@ export class Workplace {
     this.options = options;
     this.programs = programs;
     this.scratch = scratchFor(options.isQuick ? 0 : ROOM_BYTES);
+    if (!this.scratch.isInMemory)
+      this.tell(`no ${ROOM_BYTES / 1e9} GB of memory are free: everything lies in ${this.scratch.dir}`);
     this.minio = new MinioHost(this.scratch.dir);
   }
 

@@ -17,7 +17,7 @@ export const PEER_VERSIONS: readonly string[] = [
   ...readFileSync(REQUIREMENTS, 'utf8')
     .trim()
     .split('\n')
-    .map((line) => line.replace('==', ' ')),
+    .map((line) => line.split('# ')[1] ?? line.replace('==', ' ')),
 ];
 
 /** The path of each of `wanted`, or why it cannot be had. */

@@ -40,9 +40,17 @@ const WHAT_IT_DOES_NOT_SHOW = `## What it does not show
 - The best settings of the other tools. "tuned" is one hand-picked setting for each, not a search.
 - Equal work. model-cache verifies, restores links and refs, and can resume; the others copy.`;
 
+/** One for all tables, or each with the tables that were measured there. */
 function formatMachine(measurements: readonly Measurement[]): string {
-  const machines = new Set(measurements.map(({ machine }) => machine.map((line) => `- ${line}`).join('\n')));
-  return `## The machine\n\n${[...machines].join('\n\nand for some tables\n\n')}`;
+  const titles = new Map<string, string[]>();
+  for (const { machine, tables } of measurements) {
+    const lines = machine.map((line) => `- ${line}`).join('\n');
+    titles.set(lines, [...(titles.get(lines) ?? []), ...tables.map(({ title }) => title)]);
+  }
+  const machines = Array.from(titles, ([lines, of]) =>
+    titles.size === 1 ? lines : `${of.join('; ')}:\n\n${lines}`,
+  );
+  return ['## The machine', ...machines].join('\n\n');
 }
 
 function section(table: Table, rounds: number): string {
@@ -50,10 +58,11 @@ function section(table: Table, rounds: number): string {
   return (table.rows.length === 0 ? text : [...text, `${rounds} rounds.`, formatTable(table)]).join('\n\n');
 }
 
-/** How each row was made; the first one's words count for all rows of that name. */
+/** How each row was made; a series is made by commands that are there already. */
 function formatCommands(tables: readonly Table[]): string {
   const commands = new Map<string, string>();
-  for (const { rows } of tables.toReversed())
+  const races = tables.filter(({ isSeries = false }) => !isSeries);
+  for (const { rows } of races)
     for (const { name, command } of rows)
       if (command !== undefined) commands.set(`${name}\0${command}`, command);
   const lines = Array.from(commands, ([key, command]) => `- ${key.split('\0')[0]}: \`${command}\``);

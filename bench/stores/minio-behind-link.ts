@@ -1,7 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { minioBinary } from '../../test/support/minio.ts';
 import { CLIENT_TIMEOUT_MS, SERVER_ADDRESS, type Link } from '../link.ts';
@@ -21,7 +20,7 @@ export async function startMinioBehind(
   dataDir: string,
   keys: Keys,
 ): Promise<{ site: Site; stop(): Promise<void> }> {
-  const scratch = mkdtempSync(join(tmpdir(), 'model-cache-bench-minio-'));
+  const scratch = mkdtempSync(join(dirname(dataDir), 'minio-behind-link-'));
   const server = ['server', dataDir, '--address', `${SERVER_ADDRESS}:${PORT}`, '--certs-dir', scratch];
   // It ends with this process, however that ends.
   const argv = link.atServer(['setpriv', '--pdeathsig', 'KILL', await minioBinary(), ...server]);

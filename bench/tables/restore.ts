@@ -14,10 +14,10 @@ import { at, type Unplaced } from '../stores/stored-set.ts';
 import type { Workplace } from '../workplace.ts';
 import { restoring } from './entrants.ts';
 
-const PEERS: readonly Contestant[] = [
+const peers = (rcloneFlags: readonly string[] = []): readonly Contestant[] => [
   s5cmd.restore('s5cmd'),
   s5cmd.restore('s5cmd tuned', s5cmd.TUNED),
-  rclone.restore('rclone', rclone.FAST_LIST),
+  rclone.restore('rclone', rcloneFlags),
   rclone.restore('rclone tuned', rclone.TUNED),
   aws.restore,
   aws.boto3Restore,
@@ -29,7 +29,7 @@ const VERIFIED =
 /** The F5 set from MinIO. */
 export async function cold(place: Workplace): Promise<readonly Table[]> {
   const { site, store } = await onPlainMinio(place);
-  const rows = await run(place, site, store, [limit.restore(), modelCache.restore, ...PEERS]);
+  const rows = await run(place, site, store, [limit.restore(), modelCache.restore, ...peers()]);
   return [{ title: 'Cold restore from MinIO', text: [VERIFIED], columns: TRANSFER, rows }];
 }
 
@@ -48,7 +48,11 @@ export async function locked(place: Workplace): Promise<readonly Table[]> {
 
 export async function fromNginx(place: Workplace): Promise<readonly Table[]> {
   return withNginx(place, async ({ plain }, stored) => {
-    const rows = await run(place, plain, stored, [limit.restore(), modelCache.restore, ...PEERS]);
+    const rows = await run(place, plain, stored, [
+      limit.restore(),
+      modelCache.restore,
+      ...peers(rclone.FAST_LIST),
+    ]);
     const text = [
       'Where the server costs little: files by sendfile, and a listing written beforehand. ' + VERIFIED,
     ];
@@ -59,7 +63,7 @@ export async function fromNginx(place: Workplace): Promise<readonly Table[]> {
 /** From both servers; the limit is that of the same server without TLS. */
 export async function overTls(place: Workplace): Promise<readonly Table[]> {
   const withoutTls = limit.restore('limit (C reader, without TLS)');
-  const contestants = [modelCache.restore, ...PEERS];
+  const contestants = [modelCache.restore, ...peers(rclone.FAST_LIST)];
   const text = [
     'Every tool checks the certificate. The C reader speaks no TLS: its row is the same server without it, measured right before.',
   ];

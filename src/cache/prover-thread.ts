@@ -4,13 +4,12 @@ import { systemFailure, type SystemFailure } from '../threads/system-failure.ts'
 import { digestParts, type PartsErrand, type PartsFound } from './part-digests.ts';
 
 const disk = ownDiskSigns();
-const blake3 = loadBlake3();
 const stopped = new Set<number>();
 
 serve<PartsErrand, string, PartsFound | undefined, SystemFailure>({
   go: async (errand, id, say) => {
     try {
-      return await digestParts(errand, disk, await blake3, () => stopped.has(id), say);
+      return await digestParts(errand, disk, loadBlake3(), () => stopped.has(id), say);
     } finally {
       stopped.delete(id);
     }

@@ -25,6 +25,13 @@ test('a table that is measured again replaces the earlier one, and the others st
   assert.equal(document.match(/^- two processors$/gm)?.length, 1);
 });
 
+test('tables of different machines say which', () => {
+  const here = measurement('Cold', 1);
+  const there = { ...measurement('Small files', 1), machine: ['four processors'] };
+  const document = formatDocument({ cold: here, small: there });
+  assert.match(document, /^Cold:\n\n- two processors\n\nSmall files:\n\n- four processors$/m);
+});
+
 test('a table without rows is its reason', () => {
   const { rounds, machine } = measurement('', 1);
   const tables = [{ title: 'Links', text: ['Not run: no root.'], columns: [], rows: [] }];
