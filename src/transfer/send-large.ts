@@ -80,7 +80,7 @@ async function sendAlone(
   const { size } = item.file;
   const partSize = partSizeFor(size);
   const digester = new Digester(algorithmsOfItem(item), size);
-  const blake3 = await loadBlake3();
+  const blake3 = loadBlake3();
   const hasher = blake3 && new PartHasher(partSize, blake3);
   let sent: SentContent = { digests: {} };
   async function* chunks(): AsyncGenerator<Buffer> {
