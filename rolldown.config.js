@@ -38,4 +38,5 @@ export default defineConfig([
   alone('write-back', 'src/write-back/main.ts'),
   alone('receiver', 'src/wire/receiver-thread.ts'),
   alone('digester', 'src/cache/digest-thread.ts'),
+  alone('prover', 'src/cache/prover-thread.ts'),
 ]);

@@ -28,7 +28,7 @@ interface Running {
 export async function followFile(
   { fd, arrival: memory, proof }: DigestErrand,
   disk: DiskSigns,
-  blake3: (() => Blake3) | undefined,
+  blake3: () => (() => Blake3) | undefined,
 ): Promise<Found | undefined> {
   const { size } = memory;
   const running = runningDigest(proof, size, blake3);
@@ -53,8 +53,15 @@ export async function followFile(
   return running.found();
 }
 
-function runningDigest(proof: Proof, size: number, blake3: (() => Blake3) | undefined): Running | undefined {
-  if (proof.kind === 'parts') return blake3 && new PartsDigest(proof.parts, blake3);
+function runningDigest(
+  proof: Proof,
+  size: number,
+  blake3: () => (() => Blake3) | undefined,
+): Running | undefined {
+  if (proof.kind === 'parts') {
+    const make = blake3();
+    return make && new PartsDigest(proof.parts, make);
+  }
   const digester = new Digester(proof.algorithms, size);
   return {
     update: (bytes) => digester.update(bytes),

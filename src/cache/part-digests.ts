@@ -1,43 +1,63 @@
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
+import { readSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Blake3 } from '../blake3.ts';
 import type { DigestAlgorithm, Digests } from '../model/digest.ts';
 import { Digester } from '../model/digester.ts';
-import type { OwnParts } from '../model/part-sharing.ts';
+import type { PartDigests } from '../model/proof.ts';
+import type { DiskSigns } from '../threads/disk-signs.ts';
+import { PartHasher } from './part-hasher.ts';
 
-/** Divides every part size of the format. */
-const BLOCK = 1024 * 1024;
-
-export interface PartDigests extends OwnParts {
-  readonly digests: Digests;
+/** A file to read once, for the digests of the whole and of each part. */
+export interface PartsErrand {
+  /** Open for reading until the errand is done. */
+  readonly fd: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly partSize: number;
+  readonly algorithms: readonly DigestAlgorithm[];
 }
 
+export interface PartsFound {
+  readonly digests: Digests;
+  /** Undefined where there is no BLAKE3 to be had. */
+  readonly parts: PartDigests | undefined;
+}
+
+/** Read, and hashed while the processor still has it at hand. Divides every part size of the format. */
+const READ_BYTES = 256 * 1024;
+
 /**
- * Reads an open file once, for the digests of the whole and the MD5 of each part: what is sent later under these MD5s
- * is what was proved here. A file that ends early has fewer bytes in its last part, and other digests.
+ * Hashes a file part after part. `onPart` hears the MD5 of each, in order: what is sent under it is what was proved here.
+ * A file that ends early has fewer bytes in its last part, and other digests. Undefined when it was stopped.
  */
 export async function digestParts(
-  file: FileHandle,
-  size: number,
-  partSize: number,
-  algorithms: readonly DigestAlgorithm[],
-  signal: AbortSignal,
-): Promise<PartDigests> {
+  { fd, size, partSize, algorithms }: PartsErrand,
+  disk: DiskSigns,
+  blake3: (() => Blake3) | undefined,
+  isStopped: () => boolean,
+  onPart: (md5: string) => void,
+): Promise<PartsFound | undefined> {
   const whole = new Digester(algorithms, size);
-  const md5s: string[] = [];
-  const block = Buffer.allocUnsafe(BLOCK);
+  const hasher = blake3 && new PartHasher(partSize, blake3);
+  const block = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, Math.max(1, size)));
   for (let start = 0; start < size; start += partSize) {
     const md5 = createHash('md5');
     const end = Math.min(size, start + partSize);
     for (let position = start; position < end;) {
-      signal.throwIfAborted();
-      const { bytesRead } = await file.read(block, 0, Math.min(BLOCK, end - position), position);
+      const [length, from] = [Math.min(block.length, end - position), position];
+      const bytesRead = disk.during(() => readSync(fd, block, 0, length, from));
       if (bytesRead === 0) break;
       const bytes = block.subarray(0, bytesRead);
       whole.update(bytes);
       md5.update(bytes);
+      hasher?.update(bytes);
       position += bytesRead;
     }
-    md5s.push(md5.digest('hex'));
+    onPart(md5.digest('hex'));
+    // Others are hashed beside it, and it may be told to stop.
+    await nextTurn();
+    if (isStopped()) return undefined;
   }
-  return { size, partSize, md5s, digests: whole.digests() };
+  return { digests: whole.digests(), parts: hasher?.parts() };
 }

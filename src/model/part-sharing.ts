@@ -118,14 +118,14 @@ export function hasOthers(race: Race): boolean {
   return othersIn(race) > NOBODY;
 }
 
-/** Parts that this pod sent before it may believe that it is alone. */
+/** Parts that this pod sent before it may believe that it is alone, where others have begun an upload too. */
 const UNTIL_ALONE = 4;
 const AT_ONCE_AT_FIRST = 1;
 const AT_ONCE_ALONE = 4;
 
 function partsAtOnce(race: Race): number {
-  const { mine, missing, inFlight } = race;
-  if (!hasOthers(race)) return mine < UNTIL_ALONE ? AT_ONCE_AT_FIRST : AT_ONCE_ALONE;
+  const { mine, missing, inFlight, pods } = race;
+  if (!hasOthers(race)) return pods > 1 && mine < UNTIL_ALONE ? AT_ONCE_AT_FIRST : AT_ONCE_ALONE;
   return missing.length + inFlight > 20 * (othersIn(race) + 1) ? 2 : 1;
 }
 
@@ -142,6 +142,6 @@ function othersIn({ mine, theirs, pods }: Race): number {
 export function lookAgainAfter(race: Race, partTime: number): number {
   const isMostLikelyAlone = !hasOthers(race) && race.mine >= 2 * UNTIL_ALONE;
   return isMostLikelyAlone
-    ? Math.min(5000, Math.max(250, partTime))
+    ? Math.min(5000, Math.max(1000, partTime))
     : Math.min(2000, Math.max(50, partTime / 4));
 }

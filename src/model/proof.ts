@@ -22,16 +22,24 @@ export type Found =
   /** No digests of this kind can be made here. */
   | { readonly kind: 'unavailable' };
 
+/** As manifests call it. */
+const ALGORITHM = 'blake3';
 const BLAKE3 = /^[0-9a-f]{64}$/;
 
+/** What a manifest says of a file's parts. */
+interface ToldParts {
+  readonly algorithm: string;
+  readonly size: number;
+  readonly digests: readonly string[];
+}
+
+export function toldParts({ size, digests }: PartDigests): ToldParts & { readonly digests: string[] } {
+  return { algorithm: ALGORITHM, size, digests: [...digests] };
+}
+
 /** What a manifest says of a file's parts, if it can be used: a known algorithm, and all parts there are. */
-export function usableParts(
-  size: number,
-  told:
-    | { readonly algorithm: string; readonly size: number; readonly digests: readonly string[] }
-    | undefined,
-): PartDigests | undefined {
-  if (told?.algorithm !== 'blake3' || told.digests.length !== Math.ceil(size / told.size)) return undefined;
+export function usableParts(size: number, told: ToldParts | undefined): PartDigests | undefined {
+  if (told?.algorithm !== ALGORITHM || told.digests.length !== Math.ceil(size / told.size)) return undefined;
   return told.digests.every((digest) => BLAKE3.test(digest))
     ? { size: told.size, digests: told.digests }
     : undefined;

@@ -167,9 +167,17 @@ function withoutLostObjects(view: TreeView, listing: Listing): TreeView {
   return { ...view, files, links };
 }
 
-/** Equal for views that say the same, whatever manifests they come from. */
+/**
+ * Equal for views that say the same, whatever manifests they come from. Digests of parts are no news by themselves: they
+ * only help to find what the digest of the whole tells anyway.
+ */
 function contentName(view: TreeView): string {
-  return serializeManifest(manifestOf(view, 1, [])).name;
+  const { files, ...manifest } = manifestOf(view, 1, []);
+  return serializeManifest({ ...manifest, files: files.map(withoutParts) }).name;
+}
+
+function withoutParts(file: ManifestFile): ManifestFile {
+  return { ...file, parts: undefined };
 }
 
 function contents(inventory: Inventory): readonly LocalContent[] {

@@ -93,6 +93,7 @@ export async function executeUpload(
     ...tools,
     dir,
     state,
+    listing,
     bytesPerSecond,
     abandonedBefore,
     onUnshared: (why) => log.debug('upload.alone', `uploads are not shared with other pods: ${why}`),
@@ -101,10 +102,11 @@ export async function executeUpload(
   for (const { item } of sent) state.forgetCorrupt(item.key);
   const seen = withSent(listing, sent);
   const known = [
-    ...sent.map(({ item, digests }) => ({
+    ...sent.map(({ item, digests, parts }) => ({
       tree: item.tree,
       file: item.file,
       digests: { ...item.file.digests, ...digests },
+      parts,
     })),
     ...plan.present.map(({ tree, file }) => ({ tree, file, digests: file.digests ?? {} })),
   ];

@@ -6,13 +6,20 @@ import type { Digests } from '../model/digest.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { Inventory, LocalContent } from '../model/inventory.ts';
 import { serializeManifest, type Manifest, type ManifestFile } from '../model/manifest.ts';
+import { toldParts, type PartDigests } from '../model/proof.ts';
 import { nextManifest } from '../model/upload-plan.ts';
 import type { Store } from '../store/store.ts';
 import type { BucketContents } from './read-bucket.ts';
 
+interface KnownContent extends LocalContent {
+  readonly digests: Digests;
+  /** Where they are known. */
+  readonly parts?: PartDigests | undefined;
+}
+
 interface KnownContents {
   /** What was proved here, each with its digests. */
-  readonly known: readonly (LocalContent & { readonly digests: Digests })[];
+  readonly known: readonly KnownContent[];
   readonly inventory: Inventory;
   readonly views: BucketContents['views'];
   /** The bucket as it is now. */
@@ -65,7 +72,7 @@ async function writeManifest(manifest: Manifest, store: Store, signal: AbortSign
 
 /** Only what is fully known, and is in the bucket with its size, may be named by a manifest. */
 function manifestFile(
-  { tree, file, digests: { sha256, gitSha1 } }: LocalContent & { readonly digests: Digests },
+  { tree, file, digests: { sha256, gitSha1 }, parts }: KnownContent,
   seen: Listing,
 ): readonly ManifestFile[] {
   if (sha256 === undefined) return [];
@@ -77,6 +84,7 @@ function manifestFile(
     sha256,
     ...(needsGitSha1 && gitSha1 !== undefined ? { gitSha1 } : {}),
     ...(file.executable ? { executable: true } : {}),
+    ...(parts === undefined ? {} : { parts: toldParts(parts) }),
   };
   return isHeld(seen, objectKey(tree.tree, entry), file.size) ? [entry] : [];
 }

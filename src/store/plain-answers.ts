@@ -1,10 +1,10 @@
 import { parseXML } from '@aws-sdk/xml-builder';
-import type { Refusal } from '../wire/messages.ts';
+import type { Answer } from '../wire/answer-reader.ts';
 import type { AwsFault } from './aws-fault.ts';
 import type { Page } from './s3-pages.ts';
 
 /** An answer that is no content, as the SDK would have thrown it. */
-export function faultOf({ status, headers, body }: Refusal): AwsFault {
+export function faultOf({ status, headers, body }: Answer): AwsFault {
   const { Error: said } = parsedOrNothing(body);
   const { Code, Message, Region, Endpoint } = textsOf(said);
   return {
@@ -55,13 +55,13 @@ function parsedOrNothing(body: string): Record<string, unknown> {
 }
 
 /** An element that stands once is no list to the parser. */
-function listOf(value: unknown): readonly unknown[] {
+export function listOf(value: unknown): readonly unknown[] {
   if (value === undefined || value === '') return [];
   return Array.isArray(value) ? value : [value];
 }
 
 /** The children that are nothing but text. */
-function textsOf(element: unknown): Partial<Record<string, string>> {
+export function textsOf(element: unknown): Partial<Record<string, string>> {
   if (typeof element !== 'object' || element === null) return {};
   return Object.fromEntries(Object.entries(element).filter(([, value]) => typeof value === 'string'));
 }

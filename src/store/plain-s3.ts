@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { isCounted } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
 import { asSystemError } from '../threads/system-failure.ts';
 import type { Endpoint } from '../wire/connection.ts';
 import type { Refusal } from '../wire/messages.ts';
 import { FetchFailed, Receivers } from '../wire/receivers.ts';
+import { NotPlain } from './not-plain.ts';
 import { otherObject, otherSize } from './object-errors.ts';
 import { faultOf, parseListing } from './plain-answers.ts';
-import { rangePatience } from './range-patience.ts';
+import type { PlainWriter } from './plain-writer.ts';
+import { longer, rangePatience } from './range-patience.ts';
 import type { S3Access, S3Settings } from './s3-access.ts';
 import { s3Address, type S3Address } from './s3-address.ts';
 import { listedObject } from './s3-keys.ts';
@@ -16,9 +17,6 @@ import type { Page } from './s3-pages.ts';
 import { requestText, S3Signer, type SignedRequest } from './s3-signer.ts';
 import type { FetchedRange, ObjectBody, RangeOrder, StoredObject } from './store.ts';
 import { AnswerTooLarge, TookTooLong, WholeAnswers, type WholeAnswer } from './whole-answers.ts';
-
-/** A client that knows more may be able to do it. */
-export class NotPlain extends Error {}
 
 /** A connection decrypts some 1 GB/s on one core; without TLS, one thread is faster than any link. */
 const MOST_RECEIVERS = 4;
@@ -33,10 +31,16 @@ export class PlainS3 {
   readonly #answers: WholeAnswers;
   readonly #receivers: Receivers;
   readonly #patience: number;
+  readonly #makeWriter: () => Promise<PlainWriter>;
+  #writer: Promise<PlainWriter> | undefined;
   #roundTrip: number | undefined;
 
   private constructor(settings: S3Settings, access: S3Access, address: S3Address) {
     const endpoint: Endpoint = { ...address.endpoint, ca: access.ca?.toString('latin1') };
+    this.#makeWriter = async () => {
+      const { PlainWriter } = await import('./plain-writer.ts');
+      return new PlainWriter(settings, access, address);
+    };
     this.#names = new S3Names(settings);
     this.#signer = new S3Signer(address, settings.region, access.credentials);
     this.#patience = settings.idleTimeout;
@@ -124,7 +128,14 @@ export class PlainS3 {
     }
   }
 
+  /** Loaded when there is something to write. */
+  writer(): Promise<PlainWriter> {
+    this.#writer ??= this.#makeWriter();
+    return this.#writer;
+  }
+
   close(): void {
+    void this.#writer?.then((writer) => writer.close());
     this.#answers.close();
     this.#receivers.close();
   }
@@ -185,11 +196,6 @@ export class PlainS3 {
     const what = key === undefined ? `the listing of ${this.#names.url}` : key;
     return new ModelCacheError('store-stalled', `no byte of ${what} came for ${patience / 1000} s`);
   }
-}
-
-/** Whoever watches over the whole store knows more, and shall be first. */
-function longer(patience: number): number {
-  return isCounted(patience) ? patience + 1000 : 0;
 }
 
 function plainly<T>(parse: () => T): T {

@@ -12,3 +12,8 @@ export function rangePatience(stall: number): number {
   if (!isCounted(stall)) return stall;
   return Math.min(stall, AT_MOST_MS, Math.max(AT_LEAST_MS, stall / SHARE));
 }
+
+/** Whoever watches over the whole store knows more, and shall be first. */
+export function longer(patience: number): number {
+  return isCounted(patience) ? patience + 1000 : 0;
+}

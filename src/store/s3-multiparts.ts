@@ -6,35 +6,55 @@ import {
   ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { isObjectKey } from '../model/bucket.ts';
-import { ModelCacheError, type ErrorCode } from '../errors.ts';
+import { listedPart, listedUpload, unquoted, withoutWord } from './listed-uploads.ts';
+import type { MultipartCalls, UploadMarker } from './multipart-calls.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { within } from './s3-client.ts';
-import { answeredAt, sendOnce, trimAnswer } from './s3-middleware.ts';
 import { decodedKey } from './s3-keys.ts';
-import { entriesOf } from './s3-pages.ts';
+import { answeredAt, sendOnce, trimAnswer } from './s3-middleware.ts';
+import type { Page } from './s3-pages.ts';
 import { sendStreamed } from './streamed-body.ts';
-import type { Multiparts, OpenUpload, PartToSend, SentPart } from './store.ts';
+import type { OpenUpload, PartToSend, SentPart } from './store.ts';
 
-interface UploadMarker {
-  readonly key: string;
-  readonly id: string | undefined;
-}
-
-/** Every method throws the reason of its signal once that has aborted. */
-export class S3Multiparts implements Multiparts {
+/** The requests of uploads in parts, by the SDK. */
+export class S3Multiparts implements MultipartCalls {
   readonly #bucket: S3Bucket;
 
   constructor(bucket: S3Bucket) {
     this.#bucket = bucket;
   }
 
-  async list(key: string, signal?: AbortSignal): Promise<readonly OpenUpload[]> {
-    const uploads = await Array.fromAsync(this.#uploads(key, signal));
-    return uploads.filter((upload) => upload.key === key);
+  async uploads(
+    prefix: string,
+    marker: UploadMarker | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Page<OpenUpload, UploadMarker>> {
+    const Prefix = this.#bucket.keyOf(prefix);
+    const page = await this.#explained(prefix === '' ? undefined : prefix, signal, () =>
+      this.#bucket.client.send(
+        new ListMultipartUploadsCommand({
+          Bucket: this.#bucket.name,
+          Prefix,
+          KeyMarker: marker?.key,
+          UploadIdMarker: marker?.id,
+          EncodingType: 'url',
+        }),
+        within(signal),
+      ),
+    );
+    const isEncoded = page.EncodingType === 'url';
+    const { NextKeyMarker } = page;
+    const nextKey = isEncoded && NextKeyMarker !== undefined ? decodedKey(NextKeyMarker) : NextKeyMarker;
+    return {
+      entries: (page.Uploads ?? []).flatMap((entry) => listedUpload(entry, this.#bucket, Prefix, isEncoded)),
+      next:
+        page.IsTruncated === true && nextKey !== undefined
+          ? { key: nextKey, id: page.NextUploadIdMarker }
+          : undefined,
+    };
   }
 
-  async create(key: string, signal?: AbortSignal): Promise<OpenUpload> {
+  async create(key: string, signal: AbortSignal | undefined): Promise<OpenUpload> {
     const command = new CreateMultipartUploadCommand({
       Bucket: this.#bucket.name,
       Key: this.#bucket.keyOf(key),
@@ -47,32 +67,28 @@ export class S3Multiparts implements Multiparts {
     return { key, id, initiated: initiated() };
   }
 
-  parts({ key, id }: OpenUpload, signal?: AbortSignal): Promise<readonly SentPart[]> {
-    const parts = entriesOf<SentPart, string>(this.#bucket.url, async (marker) => {
-      const page = await this.#explained(key, signal, () =>
-        this.#bucket.client.send(
-          new ListPartsCommand({ ...this.#named(key, id), PartNumberMarker: marker }),
-          within(signal),
-        ),
-      );
-      return {
-        // MinIO lists parts that are still being written, empty and of the year 1: they are not there yet.
-        entries: (page.Parts ?? [])
-          .filter(({ Size, ETag }) => Size !== 0 || unquoted(ETag) !== '')
-          .map(({ PartNumber, Size, ETag, LastModified }) => ({
-            number: PartNumber ?? 0,
-            size: Size ?? 0,
-            etag: unquoted(ETag),
-            modified: timeOf(LastModified),
-          })),
-        next: page.IsTruncated === true ? page.NextPartNumberMarker : undefined,
-      };
-    });
-    return Array.fromAsync(parts);
+  async parts(
+    { key, id }: OpenUpload,
+    marker: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Page<SentPart, string>> {
+    const page = await this.#explained(key, signal, () =>
+      this.#bucket.client.send(
+        new ListPartsCommand({ ...this.#named(key, id), PartNumberMarker: marker }),
+        within(signal),
+      ),
+    );
+    return {
+      entries: (page.Parts ?? []).flatMap(listedPart),
+      next: page.IsTruncated === true ? page.NextPartNumberMarker : undefined,
+    };
   }
 
-  async putPart({ key, id }: OpenUpload, part: PartToSend, signal?: AbortSignal): Promise<string> {
-    const { number, size, md5, chunks } = part;
+  async putPart(
+    { key, id }: OpenUpload,
+    { number, size, md5, chunks }: PartToSend,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const send = (Body: NonNullable<UploadPartBody>, ending: AbortSignal): Promise<string> =>
       this.#bucket.explained(key, async () => {
         const command = new UploadPartCommand({
@@ -87,10 +103,14 @@ export class S3Multiparts implements Multiparts {
         if (ETag === undefined) throw withoutWord(this.#bucket.url, key, 'the ETag of a part');
         return unquoted(ETag);
       });
-    return sendStreamed({ size, chunks, signal }, send);
+    return sendStreamed({ size, chunks: chunks(), signal }, send);
   }
 
-  async complete({ key, id }: OpenUpload, parts: readonly SentPart[], signal?: AbortSignal): Promise<void> {
+  async complete(
+    { key, id }: OpenUpload,
+    parts: readonly SentPart[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const Parts = parts
       .toSorted((a, b) => a.number - b.number)
       .map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
@@ -105,73 +125,10 @@ export class S3Multiparts implements Multiparts {
     if (ETag === undefined) throw withoutWord(this.#bucket.url, key, 'the ETag of the object');
   }
 
-  async abort({ key, id }: OpenUpload, signal?: AbortSignal): Promise<void> {
-    try {
-      await this.#explained(key, signal, () =>
-        this.#bucket.client.send(new AbortMultipartUploadCommand(this.#named(key, id)), within(signal)),
-      );
-    } catch (error) {
-      if (!isOf(error, 'object-upload-gone')) throw error;
-    }
-  }
-
-  /** `Store.abandonUploads`; what this key may not see or take back stays. */
-  async abandon(before: number, signal?: AbortSignal): Promise<number> {
-    let count = 0;
-    try {
-      for await (const upload of this.#uploads('', signal)) {
-        if (!isObjectKey(upload.key) || !(await this.#isLeft(upload, before, signal))) continue;
-        await this.abort(upload, signal);
-        count += 1;
-      }
-    } catch (error) {
-      if (!isOf(error, 'store-denied', 'store-unsupported')) throw error;
-    }
-    return count;
-  }
-
-  async #isLeft(upload: OpenUpload, before: number, signal: AbortSignal | undefined): Promise<boolean> {
-    if (upload.initiated >= before) return false;
-    try {
-      const parts = await this.parts(upload, signal);
-      return parts.every(({ modified }) => modified < before);
-    } catch (error) {
-      if (isOf(error, 'object-upload-gone')) return false;
-      throw error;
-    }
-  }
-
-  #uploads(prefix: string, signal: AbortSignal | undefined): AsyncGenerator<OpenUpload> {
-    const Prefix = this.#bucket.keyOf(prefix);
-    return entriesOf<OpenUpload, UploadMarker>(this.#bucket.url, async (marker) => {
-      const page = await this.#explained(prefix === '' ? undefined : prefix, signal, () =>
-        this.#bucket.client.send(
-          new ListMultipartUploadsCommand({
-            Bucket: this.#bucket.name,
-            Prefix,
-            KeyMarker: marker?.key,
-            UploadIdMarker: marker?.id,
-            EncodingType: 'url',
-          }),
-          within(signal),
-        ),
-      );
-      const keyIn = (text: string | undefined): string | undefined =>
-        page.EncodingType === 'url' && text !== undefined ? decodedKey(text) : text;
-      const nextKey = keyIn(page.NextKeyMarker);
-      return {
-        entries: (page.Uploads ?? []).flatMap(({ Key, UploadId, Initiated }) => {
-          const key = keyIn(Key);
-          return key?.startsWith(Prefix) === true && UploadId !== undefined
-            ? [{ key: this.#bucket.relative(key), id: UploadId, initiated: timeOf(Initiated) }]
-            : [];
-        }),
-        next:
-          page.IsTruncated === true && nextKey !== undefined
-            ? { key: nextKey, id: page.NextUploadIdMarker }
-            : undefined,
-      };
-    });
+  async abort({ key, id }: OpenUpload, signal: AbortSignal | undefined): Promise<void> {
+    await this.#explained(key, signal, () =>
+      this.#bucket.client.send(new AbortMultipartUploadCommand(this.#named(key, id)), within(signal)),
+    );
   }
 
   #named(key: string, id: string): { Bucket: string; Key: string; UploadId: string } {
@@ -194,20 +151,3 @@ export class S3Multiparts implements Multiparts {
 }
 
 type UploadPartBody = ConstructorParameters<typeof UploadPartCommand>[0]['Body'];
-
-/** Without a time it counts as of this moment, so that nobody takes it for left behind. */
-function timeOf(date: Date | undefined): number {
-  return date?.getTime() ?? Date.now();
-}
-
-function unquoted(etag: string | undefined): string {
-  return (etag ?? '').replaceAll('"', '');
-}
-
-function isOf(error: unknown, ...codes: readonly ErrorCode[]): boolean {
-  return error instanceof ModelCacheError && codes.includes(error.code);
-}
-
-function withoutWord(url: string, key: string, wanted: string): ModelCacheError {
-  return new ModelCacheError('store-failed', `${url} answered for ${key} without ${wanted}`);
-}

@@ -11,23 +11,20 @@ import { countdown } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
 import { rangePatience } from './range-patience.ts';
 import { S3Bucket } from './s3-bucket.ts';
-import { describeAccess, type S3Access, type S3Settings } from './s3-access.ts';
+import type { S3Access, S3Settings } from './s3-access.ts';
 import { abortingWith, createClients, within } from './s3-client.ts';
 import { watchTries } from './s3-middleware.ts';
 import { S3Multiparts } from './s3-multiparts.ts';
 import { listedObject } from './s3-keys.ts';
-import { entriesOf, type Page } from './s3-pages.ts';
+import type { Page } from './s3-pages.ts';
 import { objectSizeOf } from './s3-range.ts';
-import type { GetOptions, ObjectBody, PutLargeOptions, Store, StoredObject } from './store.ts';
+import type { GetOptions, ObjectBody, PutLargeOptions, StoredObject } from './store.ts';
 
 const PARTS_IN_FLIGHT = 4;
 
 /** An S3 bucket by the AWS SDK, which knows every answer that there is. */
-export class SdkStore implements Store {
-  readonly kind = 'S3';
+export class SdkStore {
   readonly url: string;
-  readonly access: string;
-  readonly ranges = undefined;
   readonly multiparts: S3Multiparts;
   readonly #bucket: S3Bucket;
   readonly #client: S3Client;
@@ -41,13 +38,8 @@ export class SdkStore implements Store {
     this.#client = pooled;
     this.#makeUnpooled = unpooled;
     this.#idleTimeout = settings.idleTimeout;
-    this.access = describeAccess(settings, access);
     this.url = this.#bucket.url;
     this.multiparts = new S3Multiparts(this.#bucket);
-  }
-
-  list(prefix: string, signal?: AbortSignal, onPage?: () => void): AsyncIterable<StoredObject> {
-    return entriesOf<StoredObject, string>(this.url, (token) => this.page(prefix, token, signal), onPage);
   }
 
   /** One page of a listing. */
@@ -166,10 +158,6 @@ export class SdkStore implements Store {
       signal?.throwIfAborted();
       if (!(await this.#wasCompleted(error, key, size))) throw error;
     }
-  }
-
-  abandonUploads(before: number, signal?: AbortSignal): Promise<number> {
-    return this.multiparts.abandon(before, signal);
   }
 
   close(): void {

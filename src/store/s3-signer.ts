@@ -9,7 +9,7 @@ const REUSED_FOR_MS = 60_000;
 const MOST_KEPT = 64;
 
 export interface RequestToSign {
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** Of the bucket; `''` for the bucket itself. */
   readonly key: string;
   readonly query?: Readonly<Record<string, string>>;

@@ -1,11 +1,13 @@
 import { ModelCacheError } from '../errors.ts';
-import { LazyMultiparts } from './lazy-multiparts.ts';
-import { NotPlain, PlainS3 } from './plain-s3.ts';
+import type { MultipartCalls } from './multipart-calls.ts';
+import { NotPlain } from './not-plain.ts';
+import { PlainS3 } from './plain-s3.ts';
 import { rangesByGet } from './ranges-by-get.ts';
 import { describeAccess, resolveAccess, type S3Access, type S3Settings } from './s3-access.ts';
 import { S3Names } from './s3-names.ts';
 import { entriesOf, type Page } from './s3-pages.ts';
 import type { SdkStore } from './s3-sdk-store.ts';
+import { S3Uploads } from './s3-uploads.ts';
 import type {
   FetchedRange,
   GetOptions,
@@ -23,21 +25,21 @@ export interface S3StoreEvents {
 }
 
 /**
- * An S3 bucket, on AWS or on anything that speaks its protocol: what a cold start waits for by requests of our own, the
- * rest by the AWS SDK, which is loaded when it is needed. Facts about providers: docs/operations.md.
+ * An S3 bucket, on AWS or on anything that speaks its protocol: by requests of our own, and what these cannot do by the
+ * AWS SDK, which is loaded when it is needed. Facts about providers: docs/operations.md.
  */
 export class S3Store implements Store {
   readonly kind = 'S3';
   readonly url: string;
   readonly access: string;
   readonly ranges: Ranges;
-  readonly multiparts: LazyMultiparts;
+  readonly multiparts: S3Uploads;
   readonly #settings: S3Settings;
   readonly #credentials: S3Access;
   readonly #events: S3StoreEvents;
   readonly #plain: PlainS3 | undefined;
   /** Until an answer was not plain. */
-  readonly #isPlain = { answers: true, ranges: true };
+  readonly #isPlain = { answers: true, ranges: true, sending: true };
   #sdk: Promise<SdkStore> | undefined;
 
   private constructor(settings: S3Settings, access: S3Access, events: S3StoreEvents) {
@@ -46,7 +48,7 @@ export class S3Store implements Store {
     this.#events = events;
     this.url = new S3Names(settings).url;
     this.access = describeAccess(settings, access);
-    this.multiparts = new LazyMultiparts(async () => (await this.#bySdk()).multiparts);
+    this.multiparts = new S3Uploads(this.url, (carries, call) => this.#multipart(carries, call));
     const plain = settings.onlySdk === undefined ? PlainS3.at(settings, access) : undefined;
     this.#plain = plain;
     this.ranges = {
@@ -80,20 +82,27 @@ export class S3Store implements Store {
     );
   }
 
-  async head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
-    return (await this.#bySdk()).head(key, signal);
+  head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#plainly(
+      async (plain) => (await plain.writer()).head(key, signal),
+      (sdk) => sdk.head(key, signal),
+    );
   }
 
-  async put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
-    return (await this.#bySdk()).put(key, bytes, signal);
+  put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    return this.#plainly(
+      async (plain) => (await plain.writer()).put(key, bytes, signal),
+      (sdk) => sdk.put(key, bytes, signal),
+      'sending',
+    );
   }
 
   async putLarge(key: string, chunks: AsyncIterable<Buffer>, options: PutLargeOptions): Promise<void> {
     return (await this.#bySdk()).putLarge(key, chunks, options);
   }
 
-  async abandonUploads(before: number, signal?: AbortSignal): Promise<number> {
-    return (await this.#bySdk()).abandonUploads(before, signal);
+  abandonUploads(before: number, signal?: AbortSignal): Promise<number> {
+    return this.multiparts.abandon(before, signal);
   }
 
   close(): void {
@@ -119,17 +128,28 @@ export class S3Store implements Store {
   async #plainly<T>(
     byPlain: (plain: PlainS3) => Promise<T>,
     bySdk: (sdk: SdkStore) => Promise<T>,
+    what: 'answers' | 'sending' = 'answers',
+    isTransient = isTriedAgain,
   ): Promise<T> {
-    const plain = this.#isPlain.answers ? this.#plain : undefined;
+    const plain = this.#isPlain.answers && this.#isPlain[what] ? this.#plain : undefined;
     if (plain === undefined) return bySdk(await this.#bySdk());
     try {
       return await byPlain(plain);
     } catch (error) {
-      if (!(error instanceof NotPlain) && !isTriedAgain(error)) throw error;
+      if (!(error instanceof NotPlain) && !isTransient(error)) throw error;
       const result = await bySdk(await this.#bySdk());
-      if (error instanceof NotPlain) this.#useSdkFor('answers', error.message);
+      if (error instanceof NotPlain) this.#useSdkFor(what, error.message);
       return result;
     }
+  }
+
+  /** Whoever sends a part knows himself when it is worth another try. */
+  #multipart<T>(carries: 'bytes' | 'words', call: (calls: MultipartCalls) => Promise<T>): Promise<T> {
+    const byPlain = async (plain: PlainS3): Promise<T> => call((await plain.writer()).multiparts);
+    const bySdk = (sdk: SdkStore): Promise<T> => call(sdk.multiparts);
+    return carries === 'bytes'
+      ? this.#plainly(byPlain, bySdk, 'sending', () => false)
+      : this.#plainly(byPlain, bySdk);
   }
 
   /** Whoever asked for the range asks again for what of it has not come. */
@@ -160,8 +180,8 @@ export class S3Store implements Store {
   }
 
   /** What is under way comes to its end by itself. */
-  #useSdkFor(what: 'answers' | 'ranges', why: string): void {
-    const isFirst = this.#isPlain.answers && this.#isPlain.ranges;
+  #useSdkFor(what: 'answers' | 'ranges' | 'sending', why: string): void {
+    const isFirst = Object.values(this.#isPlain).every(Boolean);
     this.#isPlain[what] = false;
     if (isFirst) this.#events.onOnlySdk(why);
   }

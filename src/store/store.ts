@@ -118,8 +118,11 @@ export interface PartToSend {
   readonly size: number;
   /** MD5 in hex: the store refuses anything else. */
   readonly md5: string;
-  /** In pieces, which are sent as they come. */
-  readonly chunks: AsyncIterable<Buffer>;
+  /**
+   * In pieces, which are sent as they come. Each is only lent, until the next one is asked for. Called once more when
+   * all has to be sent once more.
+   */
+  readonly chunks: () => AsyncIterable<Buffer>;
 }
 
 export interface StoredObject {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { ModelCacheError } from '../errors.ts';
+import { answeredEarly, measured } from './sent-body.ts';
 
 /** Bytes that wait between the chunks and the socket; a chunk is not asked for while there are more. */
 const AHEAD = 64 * 1024;
@@ -27,7 +27,7 @@ export async function sendStreamed<T>(
   const stop = (): void => request.abort(signal?.reason);
   signal?.addEventListener('abort', stop, { once: true });
   let failure: { readonly error: unknown } | undefined;
-  const body = Readable.from(measured(chunks, size), { objectMode: false, highWaterMark: AHEAD });
+  const body = Readable.from(copied(measured(chunks, size)), { objectMode: false, highWaterMark: AHEAD });
   body.on('error', (error) => {
     failure ??= { error };
     request.abort(error);
@@ -46,27 +46,7 @@ export async function sendStreamed<T>(
   }
 }
 
-/** The length is announced before: with fewer bytes the store waits for ever, more are taken for the next request. */
-async function* measured(chunks: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
-  let held: Buffer | undefined;
-  let length = 0;
-  for await (const chunk of chunks) {
-    length += chunk.length;
-    if (length > size) throw otherLength(size, 'more');
-    if (held !== undefined) yield held;
-    held = chunk;
-  }
-  if (length !== size) throw otherLength(size, `${length} bytes`);
-  if (held !== undefined) yield held;
-}
-
-function otherLength(wanted: number, found: string): ModelCacheError {
-  return new ModelCacheError('internal', 'the bytes to send are not as many as was said', {
-    wanted: `${wanted} bytes`,
-    found,
-  });
-}
-
-function answeredEarly(): ModelCacheError {
-  return new ModelCacheError('store-failed', 'the store answered before all bytes were sent');
+/** The connection holds on to what it has not sent yet. */
+async function* copied(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
 }

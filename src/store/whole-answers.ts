@@ -35,6 +35,13 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** The first packet is sent again after one second, and then after three. */
 const CONNECT_PATIENCE_MS = 3000;
 
+export interface ReadOptions {
+  /** As long as the request says. */
+  readonly body?: Buffer;
+  /** A store that has much to do first sends a space now and then. */
+  readonly mayTakeLong?: boolean;
+}
+
 /** Asks one endpoint for small answers, on connections that are kept. */
 export class WholeAnswers {
   /** Milliseconds that the quickest connection took to be accepted; undefined while there was none. */
@@ -53,10 +60,17 @@ export class WholeAnswers {
     this.#patience = patience;
   }
 
-  /** Throws what the connection threw, `TookTooLong`, `AnswerTooLarge`, or the reason of `signal`. */
-  async read(request: SignedRequest, signal: AbortSignal | undefined): Promise<WholeAnswer> {
+  /**
+   * Throws what the connection threw, `TookTooLong`, `AnswerTooLarge`, or the reason of `signal`. With `mayTakeLong`, it
+   * may come little by little.
+   */
+  async read(
+    request: SignedRequest,
+    signal: AbortSignal | undefined,
+    { body, mayTakeLong = false }: ReadOptions = {},
+  ): Promise<WholeAnswer> {
     signal?.throwIfAborted();
-    const sent = this.#send(request);
+    const sent = this.#send(request, body);
     let ended: { readonly reason: unknown } | undefined;
     const end = (reason: unknown): void => {
       ended ??= { reason };
@@ -66,7 +80,7 @@ export class WholeAnswers {
     const timer = countdown(this.#patience, () => end(new TookTooLong()));
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      return await answerTo(sent);
+      return await answerTo(sent, mayTakeLong ? () => timer?.refresh() : () => undefined);
     } catch (error) {
       // The body of an answer that has begun only says that it was aborted.
       throw ended === undefined ? error : ended.reason;
@@ -80,7 +94,7 @@ export class WholeAnswers {
     this.#agent.destroy();
   }
 
-  #send({ method, target, headers }: SignedRequest): ClientRequest {
+  #send({ method, target, headers }: SignedRequest, body: Buffer | undefined): ClientRequest {
     const { host, port, isTls } = this.#endpoint;
     const request = isTls ? tls().request : requestPlain;
     const sent = request({ host, port, method, path: target, headers, agent: this.#agent });
@@ -94,7 +108,7 @@ export class WholeAnswers {
         this.connectMs = Math.min(this.connectMs ?? Infinity, performance.now() - start);
       });
     });
-    sent.end();
+    sent.end(body);
     return sent;
   }
 }
@@ -104,7 +118,7 @@ function tls(): typeof https {
   return process.getBuiltinModule('node:https');
 }
 
-async function answerTo(sent: ClientRequest): Promise<WholeAnswer> {
+async function answerTo(sent: ClientRequest, onBytes: () => void): Promise<WholeAnswer> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve);
     sent.on('error', reject);
@@ -112,6 +126,7 @@ async function answerTo(sent: ClientRequest): Promise<WholeAnswer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of answer) {
+    onBytes();
     length += (chunk as Buffer).length;
     if (length > MAX_ANSWER_BYTES) throw new AnswerTooLarge(`a body of more than ${MAX_ANSWER_BYTES} bytes`);
     chunks.push(chunk as Buffer);

@@ -1,9 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError, toModelCacheError, type ErrorCode } from '../errors.ts';
-import { meetingPoint, placeAmong, type OwnParts } from '../model/part-sharing.ts';
+import { meetingPoint, placeAmong, type Place } from '../model/part-sharing.ts';
 import type { Multiparts, OpenUpload, SentPart, Store } from '../store/store.ts';
 import { OpaqueEtags, sendMissingParts, type Meeting, type RaceTools } from './part-race.ts';
+import type { Lanes } from './lanes.ts';
+import type { PartsProof } from './parts-proof.ts';
 import type { Progress } from './progress.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -11,6 +13,8 @@ export interface SharingTools {
   readonly store: Store;
   readonly progress: Progress;
   readonly throttle: Throttle;
+  /** For the parts of all files together. */
+  readonly lanes: Lanes;
   readonly signal: AbortSignal;
   /** Uploads that nobody has added to since then, in ms since 1970, are taken back and not joined. */
   readonly abandonedBefore: number;
@@ -21,6 +25,8 @@ export interface ObjectToShare {
   readonly key: string;
   /** The ETag of an object that is to be replaced: it does not count as being there. */
   readonly replaces?: string | undefined;
+  /** Those of a lower turn are sent before others. */
+  readonly turn: number;
 }
 
 /** An upload that everybody joins, and the one by which the others know of this pod: its own, or the same. */
@@ -40,7 +46,7 @@ export class SharedUploads {
   #isPossible = true;
 
   private constructor(tools: SharingTools, multiparts: Multiparts) {
-    this.#tools = { ...tools, multiparts };
+    this.#tools = { ...tools, multiparts: waitedFor(multiparts, tools.progress) };
   }
 
   /** Undefined where objects are written in one go. */
@@ -51,14 +57,15 @@ export class SharedUploads {
 
   /**
    * Whether the object is in the bucket now, whoever completed it. False where it turns out that this store's uploads
-   * cannot be shared; then nothing of ours is left there. Stopped half-way, what was sent stays for whoever comes next.
+   * cannot be shared; then nothing of ours is left there. Stopped half-way, what was sent stays for whoever comes next;
+   * of a file that is not what it should be, nothing does, unless others take part.
    */
-  async send(object: ObjectToShare, file: FileHandle, own: OwnParts): Promise<boolean> {
+  async send(object: ObjectToShare, file: FileHandle, own: PartsProof): Promise<boolean> {
     if (!this.#isPossible) return false;
     for (let meetings = 1, isReplaced = false; ; meetings += 1) {
       if (await this.#isThere(object, own.size, isReplaced)) return true;
       try {
-        const joined = await this.#join(object.key);
+        const joined = await this.#join(object, own);
         await this.#sendTo(joined, file, own);
         await this.#abortAll(object.key);
         return true;
@@ -73,17 +80,21 @@ export class SharedUploads {
   }
 
   async #isThere({ key, replaces }: ObjectToShare, size: number, isReplaced: boolean): Promise<boolean> {
-    const there = await this.#tools.store.head(key, this.#tools.signal);
+    const { store, progress, signal } = this.#tools;
+    const there = await progress.whileWaiting(() => store.head(key, signal));
     return there?.size === size && (isReplaced || there.etag !== replaces);
   }
 
-  async #join(key: string): Promise<Joined> {
+  async #join({ key, turn }: ObjectToShare, proof: PartsProof): Promise<Joined> {
     const { multiparts, signal } = this.#tools;
     const isFirst = (await this.#living(key)).length === 0;
+    // Who comes later has something to add only when it is proved.
+    if (!isFirst) await proof.whole;
     const own = await multiparts.create(key, signal);
     try {
       const upload = isFirst ? await this.#chooseAmongFirst(key, own) : await this.#oldest(key, own);
-      return { upload, own, place: async () => placeAmong(await multiparts.list(key, signal), own.id) };
+      const place = async (): Promise<Place> => placeAmong(await multiparts.list(key, signal), own.id);
+      return { upload, own, isOwn: upload.id === own.id, turn, place };
     } catch (error) {
       await this.#abort(own);
       throw error;
@@ -121,7 +132,7 @@ export class SharedUploads {
     return Math.max(upload.initiated, ...parts.map(({ modified }) => modified));
   }
 
-  async #sendTo(joined: Joined, file: FileHandle, parts: OwnParts): Promise<void> {
+  async #sendTo(joined: Joined, file: FileHandle, parts: PartsProof): Promise<void> {
     const { upload, own } = joined;
     const { multiparts, signal } = this.#tools;
     const send = async (): Promise<void> => {
@@ -137,7 +148,9 @@ export class SharedUploads {
     } catch (error) {
       const isAlone = error instanceof OpaqueEtags || isRefusal(error);
       // Parts that others can go on with stay; an upload that only says that we are here does not.
-      if (isAlone || own.id !== upload.id) await this.#abort(own);
+      const isWrong = parts.failure !== undefined && !signal.aborted;
+      const isOfUse = own.id === upload.id && (!isWrong || (await this.#hasOthers(own)));
+      if (isAlone || !isOfUse) await this.#abort(own);
       if (!isAlone) throw error;
       throw new NotShared(
         error instanceof OpaqueEtags
@@ -145,6 +158,13 @@ export class SharedUploads {
           : toModelCacheError(error).message,
       );
     }
+  }
+
+  /** Who has found parts of a file that is wrong has sent his own over them. */
+  async #hasOthers({ key, id }: OpenUpload): Promise<boolean> {
+    const signal = AbortSignal.timeout(ABORT_WITHIN_MS);
+    const uploads = await this.#tools.multiparts.list(key, signal).catch(() => []);
+    return uploads.some((upload) => upload.id !== id);
   }
 
   /** Those of pods that lost a race, or were killed: the object is there, and so this must not fail. */
@@ -168,6 +188,18 @@ export class SharedUploads {
 }
 
 class NotShared extends Error {}
+
+/** While a request is under way, the store is waited for; between them it is not. */
+function waitedFor(multiparts: Multiparts, progress: Progress): Multiparts {
+  return {
+    list: (...call) => progress.whileWaiting(() => multiparts.list(...call)),
+    create: (...call) => progress.whileWaiting(() => multiparts.create(...call)),
+    parts: (...call) => progress.whileWaiting(() => multiparts.parts(...call)),
+    putPart: (...call) => progress.whileWaiting(() => multiparts.putPart(...call)),
+    complete: (...call) => progress.whileWaiting(() => multiparts.complete(...call)),
+    abort: (...call) => progress.whileWaiting(() => multiparts.abort(...call)),
+  };
+}
 
 /** A key without the rights, or a provider without the calls, can still upload alone. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(['store-denied', 'store-unsupported']);

@@ -3,6 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** What may be sent at once before the limit is felt, in milliseconds of the limit. */
 const BURST_MS = 250;
 
+/** What is given to a connection at a time: the grain of progress, and of a limit. */
+const PIECE = { most: 256 * 1024, least: 16 * 1024, ofLimitMs: 50 };
+
 /** Holds back whoever sends, so that all together stay below so many bytes a second. */
 export class Throttle {
   readonly #bytesPerSecond: number | undefined;
@@ -10,6 +13,12 @@ export class Throttle {
 
   constructor(bytesPerSecond: number | undefined) {
     this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Bytes to send at a time. */
+  get piece(): number {
+    const ofLimit = ((this.#bytesPerSecond ?? Infinity) * PIECE.ofLimitMs) / 1000;
+    return Math.floor(Math.min(PIECE.most, Math.max(PIECE.least, ofLimit)));
   }
 
   /** Returns when `bytes` more may be sent. */

@@ -1,5 +1,6 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { RequestSender, type RequestBody } from './request-sender.ts';
 import { MAX_HEAD_BYTES, parseResponseHead, UnusualAnswer, type ResponseHead } from './response-head.ts';
 
 /** Where requests go. Plain: it crosses to other threads. */
@@ -19,10 +20,16 @@ export interface AnswerReader {
   take(bytes: Buffer): void;
 }
 
-/** A request without its body. */
 export interface PlainRequest {
   /** Request line and headers, with the empty line behind them. */
   readonly head: string;
+  /** As long as the head says; undefined: it has none. */
+  readonly body?: RequestBody;
+}
+
+/** An answer that came before the whole request was sent is one of the connection's last words. */
+export interface Exchanged {
+  readonly isSent: boolean;
 }
 
 /** The other side closed a connection that had been used before, and of this answer nothing came. */
@@ -33,7 +40,7 @@ class AnswerCutOff extends Error {
   readonly code = 'ECONNRESET';
 }
 
-/** Nothing came for too long. */
+/** Nothing came for too long, or nothing was taken. */
 export class Silence extends Error {}
 
 /** Looks at one connection until it counts as silent. */
@@ -41,7 +48,8 @@ export const LOOKS = 4;
 
 interface Exchange {
   readonly reader: AnswerReader;
-  readonly done: PromiseWithResolvers<void>;
+  readonly done: PromiseWithResolvers<Exchanged>;
+  readonly sender: RequestSender;
   head: Buffer | undefined;
   left: number | undefined;
   keepsAlive: boolean;
@@ -88,20 +96,22 @@ export class Connection {
   }
 
   /** Sends a request and reads its answer to the end. */
-  exchange(request: PlainRequest, reader: AnswerReader): Promise<void> {
-    const done = Promise.withResolvers<void>();
-    this.#exchange = { reader, done, head: undefined, left: undefined, keepsAlive: true };
+  exchange({ head, body }: PlainRequest, reader: AnswerReader): Promise<Exchanged> {
+    const done = Promise.withResolvers<Exchanged>();
+    const sender = new RequestSender(this.#socket, () => (this.#looks = 0));
+    this.#exchange = { reader, done, sender, head: undefined, left: undefined, keepsAlive: true };
     this.#exchanges += 1;
     this.#looks = 0;
-    this.#socket.write(request.head, 'latin1');
+    sender.send(head, body).catch((error: unknown) => this.destroy(error as Error));
     return done.promise;
   }
 
   /** To be called `LOOKS` times in what counts as too long. A thread that was busy all the while has looked once. */
   look(): void {
-    if (this.#exchange === undefined) return;
+    // What the body is made of may take its time.
+    if (this.#exchange === undefined || this.#exchange.sender.isWaitingForChunks) return;
     this.#looks += 1;
-    if (this.#looks > LOOKS) this.destroy(new Silence('nothing came'));
+    if (this.#looks > LOOKS) this.destroy(new Silence('nothing came, and nothing was taken'));
   }
 
   destroy(error?: Error): void {
@@ -152,13 +162,16 @@ export class Connection {
     if (bytes.length > 0) exchange.reader.take(bytes);
     if (exchange.left > 0) return;
     this.#exchange = undefined;
-    if (!exchange.keepsAlive) this.destroy();
-    exchange.done.resolve();
+    const { isSent } = exchange.sender;
+    exchange.sender.stop();
+    if (!exchange.keepsAlive || !isSent) this.destroy();
+    exchange.done.resolve({ isSent });
   }
 
   #closed(): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
+    exchange?.sender.stop();
     exchange?.done.reject(this.#reason(exchange));
     this.#events.onEnd(this);
   }

@@ -4,6 +4,7 @@ import {
   LOOKS,
   type AnswerReader,
   type Endpoint,
+  type Exchanged as ExchangedOver,
   type PlainRequest,
 } from './connection.ts';
 
@@ -15,7 +16,7 @@ export interface ExchangeOptions {
 }
 
 /** What is known after an exchange. */
-export interface Exchanged {
+export interface Exchanged extends ExchangedOver {
   /** Milliseconds that a connection made for it took to be accepted. */
   readonly connectMs: number | undefined;
 }
@@ -40,7 +41,7 @@ export class Connections {
 
   /**
    * Sends a request and reads the answer. One that met a connection which the other side was about to close is sent
-   * once more; `reader` has heard nothing by then.
+   * once more, its body made anew; `reader` has heard nothing by then.
    */
   async exchange(
     request: PlainRequest,
@@ -50,15 +51,15 @@ export class Connections {
     const kept = options.onNewConnection === true ? undefined : this.#takeIdle();
     if (kept !== undefined) {
       try {
-        await this.#over(kept, request, reader, options);
-        return { connectMs: undefined };
+        const { isSent } = await this.#over(kept, request, reader, options);
+        return { isSent, connectMs: undefined };
       } catch (error) {
         if (!(error instanceof ClosedBeforeAnswer)) throw error;
       }
     }
     const fresh = this.#open();
-    await this.#over(fresh, request, reader, options);
-    return { connectMs: fresh.connectMs };
+    const { isSent } = await this.#over(fresh, request, reader, options);
+    return { isSent, connectMs: fresh.connectMs };
   }
 
   close(): void {
@@ -71,11 +72,12 @@ export class Connections {
     request: PlainRequest,
     reader: AnswerReader,
     { onBegin, onNewConnection = false }: ExchangeOptions,
-  ): Promise<void> {
+  ): Promise<ExchangedOver> {
     onBegin?.((reason) => connection.destroy(reason));
-    await connection.exchange(request, reader);
+    const exchanged = await connection.exchange(request, reader);
     if (onNewConnection) connection.destroy();
     else if (connection.isUsable) this.#idle.push(connection);
+    return exchanged;
   }
 
   #takeIdle(): Connection | undefined {

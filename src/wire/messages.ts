@@ -2,6 +2,7 @@ import type { ArrivalMemory } from '../model/arrival.ts';
 import type { Digests, DigestAlgorithm } from '../model/digest.ts';
 import type { ThreadData } from '../threads/errands.ts';
 import type { SystemFailure } from '../threads/system-failure.ts';
+import type { Answer } from './answer-reader.ts';
 import type { Endpoint } from './connection.ts';
 
 /** What crosses between a thread that receives and the one that it works for. Plain values. */
@@ -50,11 +51,7 @@ export interface Fetched {
 }
 
 /** An answer that is no content. */
-export interface Refusal {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
+export type Refusal = Answer;
 
 export type FetchFailure = { readonly moved: number } & (
   | { readonly kind: 'refused'; readonly refusal: Refusal }

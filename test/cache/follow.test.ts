@@ -26,7 +26,7 @@ const WHOLE: Proof = { kind: 'whole', algorithms: ['sha256', 'git-sha1'] };
 const FOUND: Found = { kind: 'whole', digests: { sha256: sha256(BYTES), gitSha1: gitSha1(BYTES) } };
 const BLOCKS = Array.from({ length: 6 }, (_, block) => block);
 
-const blake3 = await loadBlake3();
+const blake3 = loadBlake3();
 const noBlake3 = blake3 === undefined ? 'this machine has no build of BLAKE3' : false;
 
 describe('a file that arrives in any order has the digests of the whole', () => {
@@ -88,7 +88,10 @@ test('a file that somebody made shorter has other digests, and nobody waits for 
 
 test('what the disk says instead is passed on', async () => {
   const errand = { fd: 9999, arrival: Arrival.of(1, [{ start: 0, end: 1 }]).memory, proof: WHOLE };
-  await assert.rejects(followFile(errand, new DiskSigns(), blake3), { code: 'EBADF' });
+  await assert.rejects(
+    followFile(errand, new DiskSigns(), () => blake3),
+    { code: 'EBADF' },
+  );
 });
 
 describe('the digests of its parts', { skip: noBlake3 }, () => {
@@ -158,7 +161,7 @@ describe('the digests of its parts', { skip: noBlake3 }, () => {
 test('where there is no BLAKE3, parts cannot be proved, and nothing is read', async () => {
   const proof: Proof = { kind: 'parts', parts: { size: 10, digests: ['00'] } };
   const errand = { fd: 9999, arrival: Arrival.of(10).memory, proof };
-  assert.deepEqual(await followFile(errand, new DiskSigns(), undefined), { kind: 'unavailable' });
+  assert.deepEqual(await followFile(errand, new DiskSigns(), () => undefined), { kind: 'unavailable' });
 });
 
 test('threads do the same, several files at once, and one that fails says why', async () => {
@@ -191,7 +194,9 @@ async function following(
 ): Promise<void> {
   writeFileSync(path, content);
   await using file = await open(path, 'r+');
-  const found = soon(followFile({ fd: file.fd, arrival: arrival.memory, proof }, new DiskSigns(), blake3));
+  const found = soon(
+    followFile({ fd: file.fd, arrival: arrival.memory, proof }, new DiskSigns(), () => blake3),
+  );
   await work(file, arrival, found);
 }
 

@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { loadBlake3 } from '../../src/blake3.ts';
 import { eventually } from '../support/eventually.ts';
 import { sha256, startHub } from '../support/hub.ts';
 import { startMinio, type Minio } from '../support/minio.ts';
@@ -53,6 +54,49 @@ describe('upload', () => {
     const puts = recorder.requests.filter((request) => request.startsWith('PUT '));
     assert.match(puts[0] ?? '', /format\.json/);
     assert.match(puts.at(-1) ?? '', /manifests\/hub%252Fmodels--org--model\/[0-9a-f]{64}\.json/);
+  });
+
+  test('a large file is named with the BLAKE3 digests of its parts, where there is such a thing', async (context) => {
+    const blake3 = loadBlake3();
+    if (blake3 === undefined) return context.skip('no build of it here');
+    const { dir, env, bucket } = await prepared(context, minio);
+    const content = randomBytes(20 * 1024 * 1024);
+    makeRepo(join(dir, 'hub'), 'org/large', COMMIT, { 'model.bin': { content } });
+    const upload = await modelCache(['upload'], { env });
+    assert.equal(upload.code, 0, upload.stderr);
+    const keys = [...(await minio.objects(bucket)).keys()];
+    const key = keys.find((name) => name.includes('/manifests/hub%2Fmodels--org--large/')) ?? '';
+    const { files } = JSON.parse(String(await minio.read(bucket, key))) as {
+      files: readonly { path: string; parts?: unknown }[];
+    };
+    const size = 8 * 1024 * 1024;
+    const digests = [0, 1, 2].map((place) => {
+      const part = blake3();
+      part.update(content.subarray(place * size, (place + 1) * size));
+      return part.digest('hex');
+    });
+    const large = files.find(({ path }) => path === `blobs/${sha256(content)}`);
+    assert.deepEqual(large?.parts, { algorithm: 'blake3', size, digests });
+    assert.ok(files.filter(({ path }) => path !== large.path).every(({ parts }) => parts === undefined));
+    const again = await modelCache(['upload'], { env });
+    assert.match(again.stderr, /Nothing to upload/);
+  });
+
+  test('many small files are seen in the bucket by a listing', async (context) => {
+    const { dir, env } = await prepared(context, minio);
+    const files = Array.from({ length: 40 }, (_, index) => [
+      `file-${index}`,
+      { content: Buffer.from(`content ${index}`) },
+    ]);
+    makeRepo(join(dir, 'hub'), 'org/many', COMMIT, Object.fromEntries(files));
+    const recorder = await startRecorder(minio.endpoint);
+    const upload = await modelCache(['upload'], { env: { ...env, AWS_ENDPOINT_URL: recorder.endpoint } });
+    await recorder.stop();
+    assert.equal(upload.code, 0, upload.stderr);
+    const asked = recorder.requests.filter((request) => request.startsWith('HEAD '));
+    assert.ok(asked.length < 10, recorder.requests.join('\n'));
+    const status = await modelCache(['status', '--check'], { env });
+    assert.equal(status.code, 0, status.stdout);
   });
 
   test('--dry-run says what it would send, and sends nothing', async (context) => {

@@ -110,6 +110,31 @@ describe('the next manifest', () => {
       test(name, () => assert.equal(next(bucket, upload), undefined));
   });
 
+  describe('with the digests of parts that are known here', () => {
+    const parts = { algorithm: 'blake3', size: 8, digests: ['d'.repeat(64)] };
+    const here = { files: [{ ...lfsBlob('weights'), parts }] };
+    const partsOf = (written: Manifest | undefined): unknown =>
+      written?.files.find(({ path }) => path === lfsBlob('weights').path)?.parts;
+
+    test('is not written for them alone', () => {
+      const plain = manifest({ files: [lfsBlob('weights')] });
+      assert.equal(next([plain], { here }), undefined);
+    });
+
+    test('has them when it is written anyway', () => {
+      const plain = manifest({ files: [lfsBlob('weights')] });
+      const news = { files: [...here.files, lfsBlob('more')] };
+      assert.deepEqual(partsOf(next([plain], { here: news })), parts);
+      assert.deepEqual(partsOf(next([], { here })), parts);
+    });
+
+    test('keeps those that only the bucket knows', () => {
+      const known = manifest(here);
+      const written = next([known], { here: { files: [lfsBlob('weights'), lfsBlob('more')] } });
+      assert.deepEqual(partsOf(written), parts);
+    });
+  });
+
   test('merges two heads, even without news', () => {
     const heads = [manifest(AT_A), manifest({ snapshots: { [A]: { 'vocab.txt': 'abc' } } })];
     const written = next(heads, { here: AT_A });

@@ -106,7 +106,8 @@ describe('what a pod does next', () => {
   });
 
   for (const [who, changes, most] of [
-    ['a pod that has sent little yet', { mine: 3 }, 1],
+    ['a pod that is the only one to have begun', { mine: 0 }, 4],
+    ['a pod that has sent little yet, where another one has begun', { mine: 3, pods: 2 }, 1],
     ['a pod that is alone', { mine: 10 }, 4],
     ['a pod among others, with much to do', { mine: 10, theirs: 10 }, 2],
     ['a pod among many others', { mine: 2, theirs: 14 }, 1],

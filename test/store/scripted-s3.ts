@@ -78,8 +78,9 @@ export function forwardTo(endpoint: string): Script {
 }
 
 export function answerError(response: ServerResponse, status: number, code: string, more = ''): void {
-  response.writeHead(status, { 'content-type': 'application/xml' });
-  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>said so</Message>${more}</Error>`);
+  const xml = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said so</Message>${more}</Error>`;
+  response.writeHead(status, { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(xml) });
+  response.end(xml);
 }
 
 export function answerXml(response: ServerResponse, xml: string): void {

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, openSync, rmSync } from 'node:fs';
-import { access, constants, mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { access, constants, copyFile, mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { get } from 'node:http';
+import { Agent, get as getByTls } from 'node:https';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -16,11 +17,12 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import type { Certificate } from './certificate.ts';
 import { freePort } from './free-port.ts';
 import { installOnce, runInstallStep } from './tool-cache.ts';
 
 const MODULE = 'github.com/minio/minio';
-const VERSION = 'v0.0.0-20260212201848-7aac2a2c5b7c';
+export const MINIO_VERSION = 'v0.0.0-20260212201848-7aac2a2c5b7c';
 const REGION = 'us-east-1';
 const READY_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 2_000;
@@ -48,14 +50,23 @@ export type Minio = {
   stop(): Promise<void>;
 };
 
-/** Starts a server that answers; a folder given as `dataDir` is kept, so that a later server finds its objects. */
-export async function startMinio(options: { dataDir?: string } = {}): Promise<Minio> {
+/**
+ * Starts a server that answers; a folder given as `dataDir` is kept, so that a later server finds its objects. With a
+ * certificate it speaks TLS.
+ */
+export async function startMinio(
+  options: { dataDir?: string; certified?: Certificate } = {},
+): Promise<Minio> {
   const binary = await minioBinary();
   const scratch = await mkdtemp(join(tmpdir(), 'minio-'));
   const dataDir = options.dataDir ? resolve(options.dataDir) : join(scratch, 'data');
   await mkdir(dataDir, { recursive: true });
+  if (options.certified) {
+    await copyFile(options.certified.certificate, join(scratch, 'public.crt'));
+    await copyFile(options.certified.key, join(scratch, 'private.key'));
+  }
   for (let attempt = 1; ; attempt += 1) {
-    const server = await launch(binary, dataDir, scratch);
+    const server = await launch(binary, dataDir, scratch, options.certified);
     try {
       await untilReady(server);
       return operations(server, dataDir, scratch);
@@ -80,7 +91,7 @@ export async function minioBinary(): Promise<string> {
   }
   const installed = await onPath('minio');
   if (installed) return installed;
-  const dir = await installOnce(`minio-${VERSION}`, buildMinio);
+  const dir = await installOnce(`minio-${MINIO_VERSION}`, buildMinio);
   return join(dir, 'minio');
 }
 
@@ -92,8 +103,10 @@ async function buildMinio(dir: string): Promise<void> {
         'run `apt-get install golang` (or see https://go.dev/doc/install), or set MINIO_BIN to a minio program',
     );
   }
-  process.stderr.write(`building ${MODULE}@${VERSION} for the tests, once; this takes about 3 minutes\n`);
-  await runInstallStep(go, ['install', `${MODULE}@${VERSION}`], { ...process.env, GOBIN: dir });
+  process.stderr.write(
+    `building ${MODULE}@${MINIO_VERSION} for the tests, once; this takes about 3 minutes\n`,
+  );
+  await runInstallStep(go, ['install', `${MODULE}@${MINIO_VERSION}`], { ...process.env, GOBIN: dir });
 }
 
 type Server = {
@@ -102,6 +115,8 @@ type Server = {
   readonly credentials: { accessKeyId: string; secretAccessKey: string };
   readonly client: S3Client;
   readonly log: string;
+  /** Certificates to trust, when it speaks TLS. */
+  readonly ca: Buffer | undefined;
   readonly dropAtExit: () => void;
 };
 
@@ -114,7 +129,12 @@ class PortTaken extends Error {}
 const DIE_WITH_PARENT =
   'exec 3<&0; (cat <&3; kill -KILL $$ && sleep 1 && rm -rf -- "$0") >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
 
-async function launch(binary: string, dataDir: string, scratch: string): Promise<Server> {
+async function launch(
+  binary: string,
+  dataDir: string,
+  scratch: string,
+  certified: Certificate | undefined,
+): Promise<Server> {
   const address = `127.0.0.1:${await freePort()}`;
   const credentials = credentialsOf(dataDir);
   const log = join(scratch, 'log');
@@ -143,16 +163,18 @@ async function launch(binary: string, dataDir: string, scratch: string): Promise
     rmSync(scratch, { recursive: true, force: true });
   };
   process.once('exit', dropAtExit);
-  const endpoint = `http://${address}`;
+  const ca = certified && readFileSync(certified.certificate);
+  const endpoint = `${ca ? 'https' : 'http'}://${address}`;
   const client = new S3Client({
     endpoint,
     region: REGION,
     credentials,
     forcePathStyle: true,
+    ...(ca && { requestHandler: { httpsAgent: new Agent({ ca, keepAlive: true }) } }),
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
-  return { process: child, endpoint, credentials, client, log, dropAtExit };
+  return { process: child, endpoint, credentials, client, log, ca, dropAtExit };
 }
 
 /** One pair for each data folder, so that no server answers for another one that was given the same port. */
@@ -184,7 +206,7 @@ async function untilReady(server: Server): Promise<void> {
 }
 
 async function answers(server: Server): Promise<boolean> {
-  if ((await healthStatus(server.endpoint)) !== 200) return false;
+  if ((await healthStatus(server)) !== 200) return false;
   // The very first request sometimes hangs for 5 s, although a second one is answered at once.
   const abortSignal = AbortSignal.timeout(500);
   return server.client.send(new ListBucketsCommand({}), { abortSignal }).then(
@@ -194,9 +216,10 @@ async function answers(server: Server): Promise<boolean> {
 }
 
 /** Asked without an agent: a connection kept alive would delay the server's end. */
-function healthStatus(endpoint: string): Promise<number | undefined> {
+function healthStatus({ endpoint, ca }: Server): Promise<number | undefined> {
+  const ask = ca ? getByTls : get;
   return new Promise((done) => {
-    get(`${endpoint}/minio/health/ready`, { agent: false, timeout: 2_000 }, (response) => {
+    ask(`${endpoint}/minio/health/ready`, { agent: false, timeout: 2_000, ca }, (response) => {
       response.resume();
       done(response.statusCode);
     })

@@ -98,7 +98,7 @@ export class MemoryBucket {
 
   async #receive({ chunks }: PartToSend, signal: AbortSignal | undefined): Promise<Buffer> {
     const received: Buffer[] = [];
-    for await (const chunk of chunks) {
+    for await (const chunk of chunks()) {
       if (this.pace > 0) await sleep(this.pace, undefined, { signal });
       signal?.throwIfAborted();
       received.push(Buffer.from(chunk));
@@ -139,8 +139,9 @@ export class MemoryBucket {
 
   async #called(call: string, key: string): Promise<void> {
     this.calls.push(call);
+    const count = this.calls.filter((name) => name === call).length;
     await sleep(1);
-    const code = this.refuse(call, key, this.calls.filter((name) => name === call).length);
+    const code = this.refuse(call, key, count);
     if (code !== undefined) throw new ModelCacheError(code, `${call} is refused`);
   }
 }

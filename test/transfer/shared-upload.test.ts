@@ -1,18 +1,25 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { after, test } from 'node:test';
-import { digestParts } from '../../src/cache/part-digests.ts';
+import type { PartsFound } from '../../src/cache/part-digests.ts';
+import { PartProver } from '../../src/cache/part-prover.ts';
 import { ModelCacheError } from '../../src/errors.ts';
+import { Lanes } from '../../src/transfer/lanes.ts';
+import { PartsProof } from '../../src/transfer/parts-proof.ts';
 import { Progress } from '../../src/transfer/progress.ts';
 import { SharedUploads, type ObjectToShare } from '../../src/transfer/shared-upload.ts';
 import { Throttle } from '../../src/transfer/throttle.ts';
-import { CacheDir } from '../cache/cache-dir.ts';
+import { CacheDir, sha256 } from '../cache/cache-dir.ts';
 import { MemoryBucket } from './memory-bucket.ts';
 
 const dir = new CacheDir();
-after(() => rmSync(dir.path, { recursive: true }));
+const prover = new PartProver();
+after(() => {
+  prover.close();
+  rmSync(dir.path, { recursive: true });
+});
 
 const MiB = 1024 * 1024;
 const PART = MiB;
@@ -37,10 +44,10 @@ test('an object that is there already is not sent', async () => {
 test('an object that is known to be wrong is replaced, unless somebody else has done so', async () => {
   const { bucket, bytes, send } = fresh(2 * PART);
   bucket.objects.set(KEY, { bytes: randomBytes(bytes.length), etag: 'wrong' });
-  assert.equal(await send({ key: KEY, replaces: 'wrong' }), true);
+  assert.equal(await send({ key: KEY, turn: 0, replaces: 'wrong' }), true);
   assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
   bucket.calls.length = 0;
-  assert.equal(await send({ key: KEY, replaces: 'wrong' }), true);
+  assert.equal(await send({ key: KEY, turn: 0, replaces: 'wrong' }), true);
   assert.deepEqual(bucket.calls, []);
 });
 
@@ -250,6 +257,112 @@ test('a broken connection costs another try of that part, and the progress count
   assert.equal(progress.bytesDone, bytes.length);
 });
 
+test('alone, a pod sends what is known of its file before the whole is proved, and completes after it', async () => {
+  const { bucket, bytes, proofOf, sendProved } = fresh(6 * PART);
+  const { proof, tell, prove } = proofOf();
+  const sending = sendProved(proof);
+  for (const number of [1, 2, 3]) tell(number);
+  await eventually(() => bucket.uploads[0]?.parts.size === 3);
+  for (const number of [4, 5, 6]) tell(number);
+  await eventually(() => bucket.uploads[0]?.parts.size === 6);
+  assert.ok(!bucket.calls.includes('complete'));
+  prove();
+  assert.equal(await sending, true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+});
+
+test('a file that turns out wrong when all of it is sent is no object, and nothing of it is left', async () => {
+  const { bucket, proofOf, sendProved } = fresh(3 * PART);
+  const { proof, tell, refuse } = proofOf();
+  const sending = sendProved(proof);
+  for (const number of [1, 2, 3]) tell(number);
+  await eventually(() => bucket.uploads[0]?.parts.size === 3);
+  refuse(new ModelCacheError('file-digest-differs', 'it is wrong'));
+  await assert.rejects(sending, { code: 'file-digest-differs' });
+  assert.deepEqual([bucket.uploads.length, bucket.objects.size], [0, 0]);
+});
+
+test('a file that turns out wrong is left where others take part: they send what is right over it', async () => {
+  const { bucket, bytes, proofOf, sendProved, send } = fresh(8 * PART);
+  const { proof, tell, refuse } = proofOf(randomBytes(8 * PART));
+  const wrong = sendProved(proof);
+  for (const number of [1, 2, 3]) tell(number);
+  await eventually(() => bucket.uploads[0]?.parts.size === 3);
+  bucket.pace = 5;
+  const right = send();
+  await eventually(() => bucket.uploads.length === 2);
+  refuse(new ModelCacheError('file-digest-differs', 'it is wrong'));
+  await assert.rejects(wrong, { code: 'file-digest-differs' });
+  assert.equal(await right, true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  assert.deepEqual(bucket.uploads, []);
+});
+
+test('once others take part, nothing is sent any more until the whole is proved', async () => {
+  const { bucket, bytes, proofOf, sendProved } = fresh(6 * PART);
+  const { proof, tell, prove } = proofOf();
+  const sending = sendProved(proof);
+  for (const number of [1, 2]) tell(number);
+  await eventually(() => bucket.uploads[0]?.parts.size === 2);
+  const other = bucket.begun(KEY);
+  await called(bucket, 'list', 2);
+  for (const number of [3, 4, 5, 6]) tell(number);
+  await called(bucket, 'parts', 2);
+  assert.equal(bucket.uploads[0]?.parts.size, 2);
+  prove();
+  assert.equal(await sending, true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  assert.ok(!bucket.uploads.some(({ id }) => id === other.id));
+});
+
+test('an upload that somebody else has begun gets nothing before the whole is proved', async () => {
+  const { bucket, bytes, part, proofOf, sendProved } = fresh(4 * PART);
+  bucket.begun(KEY, { 1: part(1) }, Date.now() - HOUR);
+  const { proof, tell, prove } = proofOf();
+  const sending = sendProved(proof);
+  for (const number of [1, 2, 3, 4]) tell(number);
+  await new Promise((done) => setTimeout(done, 100));
+  assert.equal(bucket.uploads.length, 1);
+  assert.equal(bucket.bytesSent, 0);
+  prove();
+  assert.equal(await sending, true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+  assert.equal(bucket.bytesSent, 3 * PART);
+});
+
+test('stopped before the whole is proved, the parts stay', async () => {
+  const { bucket, proofOf, sendProved } = fresh(4 * PART);
+  const stop = new AbortController();
+  const { proof, tell, refuse } = proofOf();
+  const sending = sendProved(proof, stop.signal);
+  for (const number of [1, 2]) tell(number);
+  await eventually(() => bucket.uploads[0]?.parts.size === 2);
+  const why = new ModelCacheError('interrupted', 'stopped by SIGTERM');
+  stop.abort(why);
+  refuse(why);
+  await assert.rejects(sending, { code: 'interrupted' });
+  assert.equal(bucket.uploads[0]?.parts.size, 2);
+});
+
+/** A proof that a test makes by hand. */
+interface HandMade {
+  readonly proof: PartsProof;
+  readonly tell: (number: number) => void;
+  readonly prove: () => void;
+  readonly refuse: (error: Error) => void;
+}
+
+/** So many times more. */
+async function called(bucket: MemoryBucket, name: string, times: number): Promise<void> {
+  const calls = (): number => bucket.calls.filter((call) => call === name).length;
+  const before = calls();
+  await eventually(() => calls() >= before + times);
+}
+
+async function eventually(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((done) => setTimeout(done, 5));
+}
+
 interface Pod {
   readonly bucket: MemoryBucket;
   readonly bytes: Buffer;
@@ -257,36 +370,80 @@ interface Pod {
   readonly progress: Progress;
   readonly unshared: string[];
   readonly part: (number: number) => Buffer;
+  /** Of these bytes, or its own. */
+  readonly proofOf: (other?: Buffer) => HandMade;
+  readonly sendProved: (proof: PartsProof, signal?: AbortSignal) => Promise<boolean>;
   readonly send: (object?: ObjectToShare, abandonedBefore?: number, signal?: AbortSignal) => Promise<boolean>;
 }
 
 /** A file, and pods that have it: each `send` is another one. */
 function fresh(size: number, bucket = new MemoryBucket()): Pod {
   const bytes = randomBytes(size);
+  const wanted = sha256(bytes);
   const path = dir.at(dir.file(`file-${randomBytes(4).toString('hex')}`, bytes));
   const progress = new Progress();
   const unshared: string[] = [];
-  const send: Pod['send'] = async (
-    object = { key: KEY },
-    abandonedBefore = 0,
-    signal = new AbortController().signal,
-  ) => {
-    const uploads = SharedUploads.of({
+  const uploadsOf = (signal: AbortSignal, abandonedBefore: number): SharedUploads | undefined =>
+    SharedUploads.of({
       store: bucket.store(),
       progress,
       throttle: new Throttle(undefined),
+      lanes: new Lanes(4),
       signal,
       abandonedBefore,
       onUnshared: (why) => unshared.push(why),
     });
+  const proofOf: Pod['proofOf'] = (other = bytes) => {
+    writeFileSync(`${path}-proved`, other);
+    const whole = Promise.withResolvers<PartsFound>();
+    let onPart: (md5: string) => void = () => undefined;
+    const proof = new PartsProof(size, PART, (hear) => {
+      onPart = hear;
+      return whole.promise;
+    });
+    return {
+      proof,
+      tell: (number) => onPart(md5(other.subarray((number - 1) * PART, number * PART))),
+      prove: () => whole.resolve({ digests: { sha256: wanted }, parts: undefined }),
+      refuse: (error) => whole.reject(error),
+    };
+  };
+  const sendProved: Pod['sendProved'] = async (proof, signal = new AbortController().signal) => {
+    const file = await open(`${path}-proved`, 'r');
+    try {
+      return (await uploadsOf(signal, 0)?.send({ key: KEY, turn: 0 }, file, proof)) === true;
+    } finally {
+      await file.close();
+    }
+  };
+  const send: Pod['send'] = async (
+    object = { key: KEY, turn: 0 },
+    abandonedBefore = 0,
+    signal = new AbortController().signal,
+  ) => {
+    const uploads = uploadsOf(signal, abandonedBefore);
     const file = await open(path, 'r');
     try {
-      const own = await digestParts(file, size, PART, ['sha256'], signal);
-      return (await uploads?.send(object, file, own)) === true;
+      const what = { size, partSize: PART, algorithms: ['sha256'] as const };
+      const proof = new PartsProof(size, PART, async (onPart) => {
+        const found = await prover.prove(file, what, { onPart, onDisk: () => undefined }, signal);
+        if (found === undefined) throw signal.reason;
+        if (found.digests.sha256 !== wanted) throw new ModelCacheError('file-digest-differs', 'it is wrong');
+        return found;
+      });
+      try {
+        return (await uploads?.send(object, file, proof)) === true;
+      } finally {
+        await proof.whole.catch(() => undefined);
+      }
     } finally {
       await file.close();
     }
   };
   const part = (number: number): Buffer => bytes.subarray((number - 1) * PART, number * PART);
-  return { bucket, bytes, path, progress, unshared, part, send };
+  return { bucket, bytes, path, progress, unshared, part, proofOf, sendProved, send };
+}
+
+function md5(bytes: Buffer): string {
+  return createHash('md5').update(bytes).digest('hex');
 }

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { environmentFor } from '../../test/support/program.ts';
+import { HUB_PREFIX, type StoredSet } from '../stores/stored-set.ts';
+import type { Contestant } from './contestant.ts';
+import { addressOf, pathOf, USUAL } from './limit.ts';
+
+const PART_BYTES = USUAL.partMiB * 1024 * 1024;
+
+/** The parts of one object, which become it when `complete` has their ETags. */
+interface Upload {
+  readonly key: string;
+  readonly id: string | undefined;
+  readonly parts: number;
+}
+
+/** PUT of every part by the C reader. To begin and to complete the uploads is not in its time. */
+export class LimitUpload implements Contestant {
+  readonly name = 'limit (C reader)';
+  readonly tool = 'limit';
+  readonly #client: S3Client;
+  #uploads: readonly Upload[] = [];
+
+  constructor(client: S3Client) {
+    this.#client = client;
+  }
+
+  async command({ programs, store, dir }: Parameters<Contestant['command']>[0]) {
+    const jobs: string[] = [];
+    const uploads: Upload[] = [];
+    for (const [path, { size }] of store.set.files) {
+      const upload = await this.#begin(store, path, size);
+      uploads.push(upload);
+      for (let part = 0; part < upload.parts; part += 1) {
+        const offset = part * PART_BYTES;
+        const length = Math.min(PART_BYTES, size - offset);
+        const query = upload.id === undefined ? '' : `?partNumber=${part + 1}&uploadId=${upload.id}`;
+        jobs.push(`${offset}\t${length}\t${pathOf(store, path)}${query}\t${join(dir, 'hub', path)}\n`);
+      }
+    }
+    this.#uploads = uploads;
+    return {
+      argv: [programs.native('wire-limit'), 'put', ...addressOf(store), String(USUAL.threads)],
+      env: environmentFor(),
+      input: jobs.join(''),
+    };
+  }
+
+  /** `output`: what the command printed. */
+  async complete(store: StoredSet, output: string): Promise<void> {
+    const etags = output.trim().split('\n');
+    for (const { key, id, parts } of this.#uploads) {
+      const own = etags.splice(0, parts);
+      if (id === undefined) continue;
+      await this.#client.send(
+        new CompleteMultipartUploadCommand({
+          Bucket: store.bucket,
+          Key: key,
+          UploadId: id,
+          MultipartUpload: { Parts: own.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) },
+        }),
+      );
+    }
+  }
+
+  async #begin({ bucket }: StoredSet, path: string, size: number): Promise<Upload> {
+    const key = `${HUB_PREFIX}${path}`;
+    if (size <= PART_BYTES) return { key, id: undefined, parts: 1 };
+    const { UploadId } = await this.#client.send(
+      new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }),
+    );
+    return { key, id: UploadId, parts: Math.ceil(size / PART_BYTES) };
+  }
+}

@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs';
+import { environmentFor, PROGRAM } from '../../test/support/program.ts';
+import { accessVariables, type StoredSet } from '../stores/stored-set.ts';
+import type { Contestant, Job } from './contestant.ts';
+
+export const restore = running('model-cache', () => ['init']);
+
+/** Only what a lock file of this bucket names, proved by it. */
+export const lockedRestore = running('model-cache, locked', ({ dir, store }) => {
+  const file = `${dir}.lock`;
+  writeFileSync(file, store.lock);
+  return ['init', '--locked', file];
+});
+
+export const upload = running('model-cache', () => ['upload']);
+
+export const version: Contestant = {
+  name: 'model-cache --version',
+  tool: 'model-cache',
+  command: () => ({ argv: [process.execPath, PROGRAM, '--version'], env: environmentFor() }),
+};
+
+export const emptyNode: Contestant = {
+  name: "node -e ''",
+  tool: 'node',
+  command: () => ({ argv: [process.execPath, '-e', ''], env: environmentFor() }),
+};
+
+/** The variables with which the program uses the bucket of `store`. */
+export function environmentOf(store: StoredSet, dir: string): Record<string, string> {
+  return environmentFor({
+    ...accessVariables(store),
+    MODEL_CACHE_STORE: `s3://${store.bucket}/models`,
+    MODEL_CACHE_DIR: dir,
+    AWS_ENDPOINT_URL: store.endpoint,
+  });
+}
+
+function running(name: string, args: (job: Job) => readonly string[]): Contestant {
+  return {
+    name,
+    tool: 'model-cache',
+    command: (job) => ({
+      argv: [process.execPath, PROGRAM, ...args(job)],
+      env: environmentOf(job.store, job.dir),
+    }),
+  };
+}

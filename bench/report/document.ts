@@ -1,0 +1,70 @@
+import { TABLE_IDS } from '../tables/table-ids.ts';
+import type { Measurement, MeasurementRecord } from './record.ts';
+import { MAX_FOREIGN } from './statistics.ts';
+import { formatTable, type Table } from './table.ts';
+
+/** docs/performance.md, of all that was measured. */
+export function formatDocument(record: MeasurementRecord): string {
+  const measurements = TABLE_IDS.flatMap((id) => record[id] ?? []);
+  const tables = measurements.flatMap(({ rounds, tables }) => tables.map((table) => ({ rounds, table })));
+  return [
+    '# Performance',
+    'Written by `npm run bench`; every number below is of that run. To have yours, run it: nothing else is needed than what the tests need, ' +
+      'a C compiler, nginx (`apt-get install nginx-light`), and root for the shaped links.',
+    formatMachine(measurements),
+    HOW_TO_READ,
+    ...tables.map(({ rounds, table }) => section(table, rounds)),
+    WHAT_IT_DOES_NOT_SHOW,
+    formatCommands(tables.map(({ table }) => table)),
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+const HOW_TO_READ = `## How to read it
+
+- **limit** is a C program (\`bench/native/wire-limit.c\`) that gets the same bytes from the same server into files, with no listing, no signature, no hash and no
+  temporary names. No restore can be much faster on this machine; one that asks in a luckier pattern can be a little.
+- Wall time is that of the whole process, start-up included: the median, then the fastest and the slowest run. Ratios are of medians. **best peer** is the fastest of
+  the other tools in the table, the AWS SDK among them.
+- Client CPU is user and system time of the process and all its children, peak RSS that of its largest process in any run, server CPU what the server used meanwhile.
+- Tools run in turn, in another order each round, each into an empty folder. After each run, not in its time, every byte of every file is compared by SHA-256;
+  a run with a wrong byte fails.
+- A run beside which others used more than ${MAX_FOREIGN * 100} % of the processors is dropped. \\* marks a row that had no clean run: all of them count there.`;
+
+const WHAT_IT_DOES_NOT_SHOW = `## What it does not show
+
+- A real provider's servers and a real network. Server and client share this machine's processors, so what one saves the other may use; only the shaped links have a
+  distance, and their model is simple: one rate, one delay, one queue, independent losses, TCP cubic.
+- A disk: what is restored is in memory, or in the page cache. \`npm run bench:flush\` measures what flushing costs.
+- The best settings of the other tools. "tuned" is one hand-picked setting for each, not a search.
+- Equal work. model-cache verifies, restores links and refs, and can resume; the others copy.`;
+
+/** One for all tables, or each with the tables that were measured there. */
+function formatMachine(measurements: readonly Measurement[]): string {
+  const titles = new Map<string, string[]>();
+  for (const { machine, tables } of measurements) {
+    const lines = machine.map((line) => `- ${line}`).join('\n');
+    titles.set(lines, [...(titles.get(lines) ?? []), ...tables.map(({ title }) => title)]);
+  }
+  const machines = Array.from(titles, ([lines, of]) =>
+    titles.size === 1 ? lines : `${of.join('; ')}:\n\n${lines}`,
+  );
+  return ['## The machine', ...machines].join('\n\n');
+}
+
+function section(table: Table, rounds: number): string {
+  const text = [`## ${table.title}`, ...table.text];
+  return (table.rows.length === 0 ? text : [...text, `${rounds} rounds.`, formatTable(table)]).join('\n\n');
+}
+
+/** How each row was made; a series is made by commands that are there already. */
+function formatCommands(tables: readonly Table[]): string {
+  const commands = new Map<string, string>();
+  const races = tables.filter(({ isSeries = false }) => !isSeries);
+  for (const { rows } of races)
+    for (const { name, command } of rows)
+      if (command !== undefined) commands.set(`${name}\0${command}`, command);
+  const lines = Array.from(commands, ([key, command]) => `- ${key.split('\0')[0]}: \`${command}\``);
+  return `## Commands\n\nDIR is the cache, HUB its \`hub\` folder; credentials and certificates come by environment.\n\n${lines.toSorted().join('\n')}`;
+}

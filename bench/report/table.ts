@@ -1,0 +1,124 @@
+import type { Row } from '../measure/race.ts';
+import { summarize, type Summary } from './statistics.ts';
+
+/** What was measured together, and is compared. */
+export interface Table {
+  readonly title: string;
+  /** Paragraphs above it. */
+  readonly text: readonly string[];
+  readonly columns: readonly Column[];
+  readonly rows: readonly Row[];
+  /** The rows are no rivals, and stay as they are; else the fastest comes first. */
+  readonly isSeries?: boolean;
+  /** What the link carries at most. */
+  readonly bitsPerSecond?: number;
+}
+
+export const TRANSFER: readonly Column[] = ['GB/s', 'limit', 'best peer'];
+export const OVER_LINK: readonly Column[] = ['of the link', 'limit', 'best peer'];
+
+/** Beside the ones that every table has. */
+export type Column = 'GB/s' | 'of the link' | 'limit' | 'best peer';
+
+interface Measured {
+  readonly row: Row;
+  readonly summary: Summary;
+}
+
+/** What a column compares with. */
+interface Marks {
+  readonly limit: number | undefined;
+  readonly bestPeer: number | undefined;
+  readonly bitsPerSecond: number | undefined;
+}
+
+const CELLS: Readonly<Record<Column, { head: string; cell: (of: Measured, marks: Marks) => string }>> = {
+  'GB/s': {
+    head: 'GB/s',
+    cell: ({ row, summary }) => (row.bytes / summary.wall.median / 1e9).toFixed(2),
+  },
+  'of the link': {
+    head: 'of the link',
+    cell: ({ row, summary }, { bitsPerSecond }) =>
+      bitsPerSecond === undefined
+        ? '-'
+        : `${((row.bytes * 800) / summary.wall.median / bitsPerSecond).toFixed(0)} %`,
+  },
+  limit: { head: '/ limit', cell: ({ summary }, { limit }) => ratio(summary, limit) },
+  'best peer': { head: '/ best peer', cell: ({ summary }, { bestPeer }) => ratio(summary, bestPeer) },
+};
+
+/** Those who came to the end; then those who did not, and why. */
+export function formatTable(table: Table): string {
+  const measured = table.rows.flatMap((row) => {
+    const summary = summarize(row);
+    return summary === undefined ? [] : [{ row, summary }];
+  });
+  const marks: Marks = {
+    limit: fastest(measured.filter(({ row }) => row.tool === 'limit')),
+    bestPeer: fastest(measured.filter(({ row }) => isPeer(row))),
+    bitsPerSecond: table.bitsPerSecond,
+  };
+  const heads = [
+    'tool',
+    'n (dropped)',
+    'wall s (least-most)',
+    ...table.columns.map((column) => CELLS[column].head),
+    'client CPU s',
+    'peak RSS MiB',
+    'server CPU s',
+  ];
+  const ordered =
+    table.isSeries === true
+      ? measured
+      : measured.toSorted((a, b) => a.summary.wall.median - b.summary.wall.median);
+  const lines = Array.from(ordered, (one) => [
+    `${one.row.name}${one.summary.isNoisy ? '\\*' : ''}`,
+    count(one),
+    wall(one.summary),
+    ...table.columns.map((column) => CELLS[column].cell(one, marks)),
+    seconds(one.summary.clientCpu),
+    one.summary.peakMiB.toFixed(0),
+    seconds(one.summary.serverCpu),
+  ]);
+  const unmeasured = table.rows.filter((row) => summarize(row) === undefined);
+  const failed = Array.from(unmeasured, (row) => [
+    row.name,
+    `0 of ${row.runs.length}`,
+    whyNot(row),
+    ...heads.slice(3).map(() => ''),
+  ]);
+  return [heads, heads.map(() => '---'), ...lines, ...failed]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+}
+
+function isPeer({ tool }: Row): boolean {
+  return tool !== 'limit' && tool !== 'model-cache' && tool !== 'node';
+}
+
+function fastest(measured: readonly Measured[]): number | undefined {
+  return measured.length === 0 ? undefined : Math.min(...measured.map(({ summary }) => summary.wall.median));
+}
+
+function count({ row, summary: { counted, dropped } }: Measured): string {
+  const failed = row.runs.length - counted - dropped;
+  return `${counted} (${dropped})${failed > 0 ? `, ${failed} failed` : ''}`;
+}
+
+function wall({ wall: { median, least, most } }: Summary): string {
+  return `${seconds(median)} (${seconds(least)}-${seconds(most)})`;
+}
+
+function seconds(value: number): string {
+  return value.toFixed(value < 0.5 ? 3 : 2);
+}
+
+function ratio({ wall: { median } }: Summary, mark: number | undefined): string {
+  return mark === undefined ? '-' : (median / mark).toFixed(2);
+}
+
+function whyNot({ runs, skipped }: Row): string {
+  const reason = skipped ?? runs.find(({ failure }) => failure !== undefined)?.failure ?? 'not run';
+  return reason.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
+}

@@ -1,0 +1,101 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DeleteBucketCommand, DeleteObjectsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import type { Contestant } from '../contestants/contestant.ts';
+import { LimitUpload } from '../contestants/limit-put.ts';
+import * as limit from '../contestants/limit.ts';
+import type { DataSet } from '../data-sets.ts';
+import { checkEveryByte } from '../measure/every-byte.ts';
+import type { Entrant } from '../measure/race.ts';
+import { measure } from '../measure/run.ts';
+import { commandWords } from '../report/command-words.ts';
+import type { MinioHost } from '../stores/minio-host.ts';
+import type { StoredSet } from '../stores/stored-set.ts';
+import type { Workplace } from '../workplace.ts';
+
+/** Restores a set into an empty folder. */
+export function restoring(place: Workplace, contestant: Contestant, store: StoredSet): Entrant {
+  const { name, tool } = contestant;
+  const dir = join(place.scratch.dir, 'restored');
+  const remove = (): void => rmSync(dir, { recursive: true, force: true });
+  return {
+    name,
+    tool,
+    bytes: store.set.bytes,
+    async prepare() {
+      remove();
+      mkdirSync(dir);
+      return contestant.command({ programs: place.programs, store, dir });
+    },
+    async check() {
+      checkEveryByte(join(dir, 'hub'), store.set);
+    },
+    inWords: (command) => commandWords(command, store, dir),
+    async tidy() {
+      remove();
+    },
+  };
+}
+
+/** Looks at a folder that has everything. */
+export function findingAllThere(
+  place: Workplace,
+  contestant: Contestant,
+  store: StoredSet,
+  dir: string,
+): Entrant {
+  const { name, tool } = contestant;
+  return {
+    name,
+    tool,
+    bytes: 0,
+    prepare: async () => contestant.command({ programs: place.programs, store, dir }),
+    check: async () => checkEveryByte(join(dir, 'hub'), store.set),
+    inWords: (command) => commandWords(command, store, dir),
+    tidy: async () => undefined,
+  };
+}
+
+/** Sends a set into an empty bucket. Every byte is then read back by the C reader. */
+export function uploading(place: Workplace, contestant: Contestant, set: DataSet): Entrant {
+  const { name, tool } = contestant;
+  const host = place.minio;
+  const dir = join(place.scratch.dir, 'read-back');
+  let store: StoredSet | undefined;
+  return {
+    name,
+    tool,
+    bytes: set.bytes,
+    async prepare() {
+      rmSync(join(set.dir, '.model-cache'), { recursive: true, force: true });
+      store = await host.emptyBucket(set);
+      return contestant.command({ programs: place.programs, store, dir: set.dir });
+    },
+    async check(output) {
+      if (store === undefined) throw new Error('nothing was prepared');
+      if (contestant instanceof LimitUpload) await contestant.complete(store, output);
+      const command = await limit.restore().command({ programs: place.programs, store, dir });
+      const { run } = await measure(command, place.conditions(await host.plain()));
+      if (run.failure !== undefined) throw new Error(`the bucket cannot be read back: ${run.failure}`);
+      checkEveryByte(join(dir, 'hub'), set);
+    },
+    inWords(command) {
+      if (store === undefined) throw new Error('nothing was prepared');
+      return commandWords(command, store, set.dir);
+    },
+    async tidy() {
+      rmSync(dir, { recursive: true, force: true });
+      if (store !== undefined) await removeBucket(host, store.bucket);
+    },
+  };
+}
+
+async function removeBucket(host: MinioHost, bucket: string): Promise<void> {
+  const client = await host.client();
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: bucket })) {
+    if (Contents.length === 0) continue;
+    const Delete = { Objects: Contents.map(({ Key }) => ({ Key })) };
+    await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete }));
+  }
+  await client.send(new DeleteBucketCommand({ Bucket: bucket }));
+}

@@ -1,0 +1,33 @@
+import * as aws from '../contestants/aws.ts';
+import { LimitUpload } from '../contestants/limit-put.ts';
+import * as modelCache from '../contestants/model-cache.ts';
+import * as rclone from '../contestants/rclone.ts';
+import * as s5cmd from '../contestants/s5cmd.ts';
+import { F5 } from '../data-sets.ts';
+import { TRANSFER, type Table } from '../report/table.ts';
+import type { Workplace } from '../workplace.ts';
+import { uploading } from './entrants.ts';
+
+/** The F5 set into an empty bucket. */
+export async function upload(place: Workplace): Promise<readonly Table[]> {
+  const set = place.set(F5);
+  const site = await place.minio.plain();
+  const contestants = place.chosen([
+    new LimitUpload(await place.minio.client()),
+    modelCache.upload,
+    s5cmd.upload('s5cmd'),
+    s5cmd.upload('s5cmd tuned', { copy: s5cmd.TUNED.copy ?? [] }),
+    rclone.upload('rclone tuned', rclone.TUNED_FOR_UPLOAD),
+    aws.upload,
+  ]);
+  const rows = await place.race(
+    contestants.map((contestant) => uploading(place, contestant, set)),
+    site,
+  );
+  const text = [
+    'model-cache hashes every byte before it is sent, and sends a checksum with each part. The C reader sends parts by sendfile ' +
+      'and signs nothing; to begin and to complete its uploads is not in its time.',
+    `MinIO keeps its data ${place.scratch.isInMemory ? 'in memory' : 'on disk'}.`,
+  ];
+  return [{ title: 'Upload into an empty bucket of MinIO', text, columns: TRANSFER, rows }];
+}
