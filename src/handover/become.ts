@@ -18,9 +18,8 @@ export async function becomeServer(program: Program, env: Environment, watch: Si
   if (typeof process.execve !== 'function') return supervise(program, env, watch);
   const { path, argv } = withDefaultSignals(program);
   const exact = definedOnly(env);
-  const caught = await watch.caught();
+  const caught = await watch.releaseUnlessCaught();
   if (caught !== undefined) return exitCodeOf(caught);
-  watch.release();
   try {
     return process.execve(path, [...argv], exact);
   } catch {

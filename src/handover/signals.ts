@@ -2,7 +2,8 @@ import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ModelCacheError } from '../errors.ts';
 
-const STOP_SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
+/** Those that come most often first: they are given back first. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
 /**
@@ -30,6 +31,19 @@ export class SignalWatch {
   async caught(): Promise<StopSignal | undefined> {
     await nextTurn();
     return this.#caught;
+  }
+
+  /**
+   * The same, and where nothing came, these signals do what they do by default from then on. Nothing is done between the
+   * one and the other, not even a promise resolved: a signal that comes there is lost.
+   */
+  releaseUnlessCaught(): Promise<StopSignal | undefined> {
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        if (this.#caught === undefined) this.release();
+        resolve(this.#caught);
+      });
+    });
   }
 
   /** From here on these signals do what they do by default. */

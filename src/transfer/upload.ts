@@ -15,6 +15,7 @@ import { Lanes } from './lanes.ts';
 import { seeInBucket, seeTogether } from './see-in-bucket.ts';
 import { sendLarge } from './send-large.ts';
 import { SharedUploads } from './shared-upload.ts';
+import { SpareMemory } from './spare-memory.ts';
 import { Throttle } from './throttle.ts';
 import {
   algorithmsOfItem,
@@ -108,10 +109,13 @@ class Sending {
   async #sendSmall(items: readonly UploadItem[]): Promise<readonly SentFile[]> {
     const count = Math.min(SMALL.count, connectionsAtOnce());
     const budget = new ByteBudget({ bytes: SMALL.bytes, count });
+    const memory = new SpareMemory();
     const sent = await this.#all(items, (item) =>
       budget.run(item.file.size, () =>
         this.#sendOrNote(item, async () => {
-          const content = await this.#proved(item, (_, file) => sendSmall(item, file, this.#tools));
+          const content = await this.#proved(item, (_, file) =>
+            memory.lend(item.file.size, (bytes) => sendSmall(item, file, bytes, this.#tools)),
+          );
           this.#tools.progress.fileDone();
           return content;
         }),
@@ -178,10 +182,10 @@ class Sending {
 async function sendSmall(
   item: UploadItem,
   file: FileHandle,
+  bytes: Buffer,
   { store, progress, throttle, signal }: SendingTools,
 ): Promise<SentContent> {
   const { size } = item.file;
-  const bytes = Buffer.allocUnsafeSlow(size);
   const { bytesRead } = size === 0 ? { bytesRead: 0 } : await file.read(bytes, 0, size, 0);
   refuseOtherLength(item, bytesRead);
   const digester = new Digester(algorithmsOfItem(item), size);
