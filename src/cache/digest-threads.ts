@@ -1,15 +1,20 @@
 import { availableParallelism } from 'node:os';
+import { loadBlake3 } from '../blake3.ts';
 import type { Found } from '../model/proof.ts';
+import { DiskSigns } from '../threads/disk-signs.ts';
 import { Errands, ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
+import { NoThread } from '../threads/start.ts';
 import { asSystemError, type SystemFailure } from '../threads/system-failure.ts';
-import type { DigestErrand } from './follow.ts';
+import { followFile, type DigestErrand } from './follow.ts';
 
 type DigestThread = Errands<DigestErrand, never, Found | undefined, SystemFailure>;
 
 /** One hashes as fast as any link brings it; several files at once may be more. */
 const MOST = Math.max(1, Math.min(2, availableParallelism() - 2));
 
-/** Threads that hash files while they arrive. */
+const TELL_EVERY_MS = 200;
+
+/** Threads that hash files while they arrive; where there can be none, it is done here. */
 export class DigestThreads {
   readonly #threads: DigestThread[] = [];
 
@@ -18,8 +23,10 @@ export class DigestThreads {
    * waiting. Throws what reading throws.
    */
   async follow(errand: DigestErrand, onDisk: (isStuck: boolean) => void): Promise<Found | undefined> {
+    const thread = this.#thread();
+    if (thread === undefined) return followHere(errand, onDisk);
     try {
-      return await this.#thread().run(errand, { onSaid: () => undefined, onDisk });
+      return await thread.run(errand, { onSaid: () => undefined, onDisk });
     } catch (error) {
       if (!(error instanceof ErrandFailed)) throw error;
       const failure = error.failure as SystemFailure | ThreadEnded;
@@ -33,11 +40,28 @@ export class DigestThreads {
     for (const thread of this.#threads) thread.close();
   }
 
-  #thread(): DigestThread {
+  #thread(): DigestThread | undefined {
     const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
     if (least !== undefined && (least.active === 0 || this.#threads.length >= MOST)) return least;
-    const thread: DigestThread = new Errands('digester', {});
-    this.#threads.push(thread);
-    return thread;
+    try {
+      const thread: DigestThread = new Errands('digester', {});
+      this.#threads.push(thread);
+      return thread;
+    } catch (error) {
+      if (!(error instanceof NoThread)) throw error;
+      return least;
+    }
+  }
+}
+
+async function followHere(
+  errand: DigestErrand,
+  onDisk: (isStuck: boolean) => void,
+): Promise<Found | undefined> {
+  const telling = setInterval(() => onDisk(false), TELL_EVERY_MS);
+  try {
+    return await followFile(errand, new DiskSigns(), loadBlake3);
+  } finally {
+    clearInterval(telling);
   }
 }

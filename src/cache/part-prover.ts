@@ -1,7 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
+import { loadBlake3 } from '../blake3.ts';
+import { DiskSigns } from '../threads/disk-signs.ts';
 import { Errands, ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
+import { NoThread } from '../threads/start.ts';
 import { asSystemError, type SystemFailure } from '../threads/system-failure.ts';
-import type { PartsErrand, PartsFound } from './part-digests.ts';
+import { digestParts, type PartsErrand, type PartsFound } from './part-digests.ts';
 
 export interface ProvingEvents {
   /** The MD5 of the next part. */
@@ -10,9 +13,14 @@ export interface ProvingEvents {
   readonly onDisk: (isStuck: boolean) => void;
 }
 
-/** A thread that reads files beside whatever else is done with them. It is started when there is one to read. */
+type PartsThread = Errands<PartsErrand, string, PartsFound | undefined, SystemFailure>;
+
+/**
+ * A thread that reads files beside whatever else is done with them, started when there is one to read; where there can
+ * be none, they are read here.
+ */
 export class PartProver {
-  #thread: Errands<PartsErrand, string, PartsFound | undefined, SystemFailure> | undefined;
+  #thread: PartsThread | undefined;
 
   /**
    * Hashes an open file. Settles when nothing of it is read any more; undefined when `signal` has stopped it. Throws what
@@ -25,9 +33,20 @@ export class PartProver {
     signal: AbortSignal,
   ): Promise<PartsFound | undefined> {
     if (signal.aborted) return undefined;
-    this.#thread ??= new Errands('prover', {});
+    const thread = this.#startedThread();
+    if (thread === undefined)
+      return digestParts(
+        { fd: file.fd, ...what },
+        new DiskSigns(),
+        loadBlake3(),
+        () => signal.aborted,
+        (md5) => {
+          onPart(md5);
+          onDisk(false);
+        },
+      );
     try {
-      return await this.#thread.run({ fd: file.fd, ...what }, { onSaid: onPart, onDisk }, signal);
+      return await thread.run({ fd: file.fd, ...what }, { onSaid: onPart, onDisk }, signal);
     } catch (error) {
       if (!(error instanceof ErrandFailed)) throw error;
       const failure = error.failure as SystemFailure | ThreadEnded;
@@ -39,5 +58,14 @@ export class PartProver {
 
   close(): void {
     this.#thread?.close();
+  }
+
+  #startedThread(): PartsThread | undefined {
+    try {
+      return (this.#thread ??= new Errands('prover', {}));
+    } catch (error) {
+      if (!(error instanceof NoThread)) throw error;
+      return undefined;
+    }
   }
 }

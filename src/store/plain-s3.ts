@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { ModelCacheError } from '../errors.ts';
+import { NoThread } from '../threads/start.ts';
 import { asSystemError } from '../threads/system-failure.ts';
 import type { Endpoint } from '../wire/connection.ts';
 import type { Refusal } from '../wire/messages.ts';
@@ -124,6 +125,7 @@ export class PlainS3 {
       return { etag: found, digests };
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof NoThread) throw new NotPlain(error.message);
       throw error instanceof FetchFailed ? this.#explainedFailure(order, error) : error;
     }
   }

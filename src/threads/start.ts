@@ -12,19 +12,28 @@ const THREADS = {
 
 export type ThreadName = keyof typeof THREADS;
 
-/** Starts one of the program's threads. It keeps nobody waiting until it is referenced. */
+/** No thread can live here: whoever needs one does without. */
+export class NoThread extends Error {}
+
+/** Starts one of the program's threads. It keeps nobody waiting until it is referenced. Throws NoThread. */
 export function startThread(name: ThreadName, workerData: unknown): Worker {
   const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
   const { Worker } = process.getBuiltinModule('node:worker_threads');
-  const worker = new Worker(join(import.meta.dirname, file), {
-    workerData,
-    // Nothing of the environment is their business.
-    env: {},
-    // Their own, which nobody reads: else the process's streams would be touched.
-    stdout: true,
-    stderr: true,
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
-  });
-  worker.unref();
-  return worker;
+  try {
+    // Node looks for it in every thread that begins, which ends when it has been removed.
+    process.cwd();
+    const worker = new Worker(join(import.meta.dirname, file), {
+      workerData,
+      // Nothing of the environment is their business.
+      env: {},
+      // Their own, which nobody reads: else the process's streams would be touched.
+      stdout: true,
+      stderr: true,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
+    worker.unref();
+    return worker;
+  } catch (cause) {
+    throw new NoThread(`no thread can be started: ${(cause as Error).message}`, { cause });
+  }
 }

@@ -101,9 +101,11 @@ export class ObjectFetch {
   async #fetch(range: ByteRange): Promise<void> {
     const { pacer, progress } = this.#tools;
     let noted = range.start;
+    // A run that goes on takes whole blocks only.
     const noteUpTo = (position: number): void => {
-      if (noted < position) this.#note({ start: noted, end: position });
-      noted = position;
+      const end = position === range.end ? position : position - (position % BLOCK_BYTES);
+      if (noted < end) this.#note({ start: noted, end });
+      noted = Math.max(noted, end);
     };
     let reached = range.start;
     const part = new PartFetch(range, {

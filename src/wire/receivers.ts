@@ -62,12 +62,17 @@ export class Receivers {
     for (const thread of this.#threads) thread.close();
   }
 
-  /** The least busy one, or one more while all are. */
+  /** The least busy one, or one more while all are, and while there can be one. Throws NoThread. */
   #receiver(): Receiver {
     const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
     if (least !== undefined && (least.active === 0 || this.#threads.length >= this.#most)) return least;
-    const thread: Receiver = new Errands('receiver', this.#data);
-    this.#threads.push(thread);
-    return thread;
+    try {
+      const thread: Receiver = new Errands('receiver', this.#data);
+      this.#threads.push(thread);
+      return thread;
+    } catch (error) {
+      if (least === undefined) throw error;
+      return least;
+    }
   }
 }

@@ -24,6 +24,8 @@ export interface Seen {
 export async function hold(bench: Bench, row: Row, plane: Plane = 'own'): Promise<Outcome> {
   const lacks = lacking(row.needs);
   if (lacks.length > 0) return { kind: 'not run', why: `needs ${lacks.join(', ')}` };
+  if (row.plane !== undefined && row.plane !== plane)
+    return { kind: 'not run', why: `it is of the plane ${row.plane}` };
   try {
     return await Rig.lend(bench, plane, async (rig) => {
       const ran = await row.run(rig);

@@ -1,4 +1,5 @@
 import type { Need } from './needs.ts';
+import type { Plane } from './plane.ts';
 import type { Rig } from './rig.ts';
 import type { Ran } from './running.ts';
 
@@ -21,6 +22,8 @@ export interface Row {
   readonly quick?: boolean;
   /** Where this machine has no such thing, the row is not run, and says why. */
   readonly needs?: readonly Need[];
+  /** Promised of this way of fetching only. */
+  readonly plane?: Plane;
   readonly expected: Expected;
   /** Makes the fault, runs the program into it, and returns how that went. Throws when something else is wrong. */
   readonly run: (rig: Rig) => Promise<Ran>;

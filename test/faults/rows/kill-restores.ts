@@ -24,6 +24,7 @@ import {
   NEVER,
   refuse,
   relayTo,
+  comingFor,
   TALK,
   times,
   type Moment,
@@ -82,7 +83,7 @@ export async function startOnce(at: Dir, moment: Moment): Promise<Ran> {
   const { violations } = await inspectAnytime(ran);
   const claims = broken([
     [isWhole(ran) || ran.signal === 'SIGKILL', `it ended by itself: ${ran.code ?? ran.signal}`],
-    [came <= left + TALK, `${came} bytes came, and only ${left} were not here`],
+    [came <= comingFor(left), `${came} bytes came, and only ${left} were not here`],
     [gained >= 0, `${-gained} bytes were here, and are not any more`],
     [came - gained <= IN_FLIGHT + TALK, `${came} bytes came, and only ${gained} were kept`],
   ]);

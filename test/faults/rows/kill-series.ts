@@ -1,3 +1,4 @@
+import { DOUBLED_SHARE } from '../../../src/model/ask-again.ts';
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRelay, type Relay } from '../../support/relay.ts';
@@ -8,6 +9,11 @@ import { MiB } from './shared.ts';
 
 /** Listings, headers, manifests and small files of one run: what is not counted exactly. */
 export const TALK = 2 * MiB;
+
+/** What a start may receive at most when so many bytes are not here: what is slow near the end is asked for twice. */
+export function comingFor(bytes: number): number {
+  return bytes * (1 + DOUBLED_SHARE) + TALK;
+}
 
 /** More or less, what a start takes to its server where nothing is to be fetched, and what it takes after the last byte. */
 const START_MS = 500;

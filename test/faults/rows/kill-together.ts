@@ -6,7 +6,7 @@ import type { Rig } from '../rig.ts';
 import type { Ran, Running } from '../running.ts';
 import { leftoversIn, sizeOf, type Filled } from './kill-caches.ts';
 import { leftFor, newDir, startOnce, withoutLeftovers, type Dir } from './kill-restores.ts';
-import { broken, eachRound, isWhole, killedAt, NEVER, refuse, relayTo, TALK } from './kill-series.ts';
+import { broken, comingFor, eachRound, isWhole, killedAt, NEVER, refuse, relayTo } from './kill-series.ts';
 
 /** How often, and bytes per second of each start. */
 export interface Rounds {
@@ -78,7 +78,7 @@ export async function goneOnWithBeside(rig: Rig, filled: Filled, bytesPerSecond:
   const claims = broken([
     [resumable.size === 0, `something is left of ${[...resumable.keys()].join(', ')}`],
     [ran.log.some(({ msg }) => msg.startsWith('resumed ')), 'nothing was resumed'],
-    [came <= left + TALK, `${came} bytes came, and only ${left} were not here`],
+    [came <= comingFor(left), `${came} bytes came, and only ${left} were not here`],
   ]);
   refuse('the second and the third have completed:', claims, ran);
   return withoutLeftovers(third, ran);

@@ -14,6 +14,7 @@ const OK = { within: 5, code: 'ok', published: 'everything' } as const;
 const MOUNTS = ['root', 'mount namespaces'] as const;
 const MODELS_GO_TO = 'no dir of the settings can be used; models go to …';
 const REPO = 'hub/models--org--large';
+const CD_TO_NOWHERE = 'cd "$1" && mkdir gone && cd gone && rmdir ../gone';
 /** What the file for shells says is what the server got. */
 const AGREES_WITH_ENV_FILE = 'got=$HF_HOME; HF_HOME=; . "$got/.model-cache/env"; test "$HF_HOME" = "$got"';
 
@@ -53,9 +54,16 @@ export const folders: readonly Row[] = [
     expected: OK,
     run: (rig) =>
       rig.init({
-        wrapper: after('cd "$1" && mkdir gone && cd gone && rmdir ../gone', rig.scratch),
+        wrapper: after(CD_TO_NOWHERE, rig.scratch),
         server: NODE_SERVER,
       }),
+  },
+  {
+    fault: 'the working directory of an upload has been removed',
+    sees: 'Models uploaded to S3 - future cold starts will be faster: 12 files, …',
+    todo: NOTHING,
+    expected: OK,
+    run: (rig) => rig.upload({ wrapper: after(CD_TO_NOWHERE, rig.scratch) }),
   },
   {
     fault: 'the dir is on a file system without links (vfat), and there is a second dir',
