@@ -10,6 +10,9 @@ import { S3Names } from './s3-names.ts';
 import { S3Signer, type RequestToSign, type SignedRequest } from './s3-signer.ts';
 import { AnswerTooLarge, TookTooLong, WholeAnswers, type ReadOptions } from './whole-answers.ts';
 
+/** Of a thousand entries, each with a key of 1 KiB that is escaped, there are less. */
+const MAX_WORDS_BYTES = 8 * 1024 * 1024;
+
 /** What all requests of our own to one bucket share: their names, their signatures, and what is made of the answers. */
 export class PlainRequests {
   readonly names: S3Names;
@@ -44,7 +47,10 @@ export class PlainRequests {
     options?: ReadOptions,
   ): Promise<Answer> {
     try {
-      const { body, ...answer } = await this.#answers.read(request, signal, options);
+      const { body, ...answer } = await this.#answers.read(request, signal, {
+        atMost: MAX_WORDS_BYTES,
+        ...options,
+      });
       return { ...answer, body: body.toString('utf8') };
     } catch (error) {
       signal?.throwIfAborted();

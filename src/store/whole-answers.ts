@@ -38,6 +38,8 @@ const CONNECT_PATIENCE_MS = 3000;
 export interface ReadOptions {
   /** As long as the request says. */
   readonly body?: Buffer;
+  /** Bytes; more is `AnswerTooLarge`. */
+  readonly atMost?: number;
   /** A store that has much to do first sends a space now and then. */
   readonly mayTakeLong?: boolean;
 }
@@ -67,7 +69,7 @@ export class WholeAnswers {
   async read(
     request: SignedRequest,
     signal: AbortSignal | undefined,
-    { body, mayTakeLong = false }: ReadOptions = {},
+    { body, atMost = MAX_ANSWER_BYTES, mayTakeLong = false }: ReadOptions = {},
   ): Promise<WholeAnswer> {
     signal?.throwIfAborted();
     const sent = this.#send(request, body);
@@ -80,7 +82,7 @@ export class WholeAnswers {
     const timer = countdown(this.#patience, () => end(new TookTooLong()));
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      return await answerTo(sent, mayTakeLong ? () => timer?.refresh() : () => undefined);
+      return await answerTo(sent, atMost, mayTakeLong ? () => timer?.refresh() : () => undefined);
     } catch (error) {
       // The body of an answer that has begun only says that it was aborted.
       throw ended === undefined ? error : ended.reason;
@@ -118,7 +120,7 @@ function tls(): typeof https {
   return process.getBuiltinModule('node:https');
 }
 
-async function answerTo(sent: ClientRequest, onBytes: () => void): Promise<WholeAnswer> {
+async function answerTo(sent: ClientRequest, atMost: number, onBytes: () => void): Promise<WholeAnswer> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve);
     sent.on('error', reject);
@@ -128,7 +130,7 @@ async function answerTo(sent: ClientRequest, onBytes: () => void): Promise<Whole
   for await (const chunk of answer) {
     onBytes();
     length += (chunk as Buffer).length;
-    if (length > MAX_ANSWER_BYTES) throw new AnswerTooLarge(`a body of more than ${MAX_ANSWER_BYTES} bytes`);
+    if (length > atMost) throw new AnswerTooLarge(`a body of more than ${atMost} bytes`);
     chunks.push(chunk as Buffer);
   }
   const headers = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as const);

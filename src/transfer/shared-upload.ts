@@ -38,7 +38,7 @@ const MEETINGS = 4;
 /** Two pods that begin an upload at the same moment may not see each other's at once. */
 const SECOND_LOOK_MS = 300;
 /** Also when we were stopped ourselves. */
-const ABORT_WITHIN_MS = 2000;
+const ABORT_WITHIN_MS = 4000;
 
 /** Sends large objects together with whoever else sends them: the multipart upload is where pods meet. */
 export class SharedUploads {
@@ -63,9 +63,11 @@ export class SharedUploads {
   async send(object: ObjectToShare, file: FileHandle, own: PartsProof): Promise<boolean> {
     if (!this.#isPossible) return false;
     for (let meetings = 1, isReplaced = false; ; meetings += 1) {
-      if (await this.#isThere(object, own.size, isReplaced)) return true;
+      const isThere = (): Promise<boolean> => this.#isThere(object, own.size, isReplaced);
+      if (await isThere()) return true;
       try {
-        const joined = await this.#join(object, own);
+        const joined = await this.#join(object, own, isThere);
+        if (joined === undefined) return true;
         await this.#sendTo(joined, file, own);
         await this.#abortAll(object.key);
         return true;
@@ -85,11 +87,19 @@ export class SharedUploads {
     return there?.size === size && (isReplaced || there.etag !== replaces);
   }
 
-  async #join({ key, turn }: ObjectToShare, proof: PartsProof): Promise<Joined> {
+  /** Undefined when the object has come meanwhile. */
+  async #join(
+    { key, turn }: ObjectToShare,
+    proof: PartsProof,
+    isThere: () => Promise<boolean>,
+  ): Promise<Joined | undefined> {
     const { multiparts, signal } = this.#tools;
     const isFirst = (await this.#living(key)).length === 0;
     // Who comes later has something to add only when it is proved.
-    if (!isFirst) await proof.whole;
+    if (!isFirst) {
+      await proof.whole;
+      if (await isThere()) return undefined;
+    }
     const own = await multiparts.create(key, signal);
     try {
       const upload = isFirst ? await this.#chooseAmongFirst(key, own) : await this.#oldest(key, own);
