@@ -20,6 +20,12 @@ export function refusal(
   };
 }
 
+/** As AWS says it: in chunks. */
+export function refusalInChunks(status: number, code: string): Answer {
+  const words = `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`;
+  return saying(status, { 'content-type': 'application/xml', 'transfer-encoding': 'chunked' }, words);
+}
+
 export function saying(status: number, headers: Record<string, string>, body: string | Buffer = ''): Answer {
   return (response) => void response.writeHead(status, headers).end(body);
 }

@@ -31,6 +31,12 @@ const short: Answers = (response) => {
   response.write(BODY.slice(0, 7), () => response.destroy());
 };
 
+/** As AWS does. */
+function refuseInChunks(response: ServerResponse, status: number, code: string): void {
+  response.writeHead(status, { 'content-type': 'application/xml', 'transfer-encoding': 'chunked' });
+  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`);
+}
+
 interface Row {
   readonly name: string;
   readonly own: Answers;
@@ -120,7 +126,7 @@ const rows: readonly Row[] = [
   },
   {
     name: 'that there is no such object, in chunks',
-    own: (response) => answerError(response, 404, MISSING),
+    own: (response) => refuseInChunks(response, 404, MISSING),
     fetched: ['object-missing', 'object-missing'],
     asked: ['own', 'sdk', 'own', 'sdk'],
   },
@@ -135,19 +141,20 @@ const rows: readonly Row[] = [
   },
   {
     name: 'that it is too much, in chunks',
-    own: (response, count) => (count === 1 ? answerError(response, 503, 'SlowDown') : well(response, count)),
+    own: (response, count) =>
+      count === 1 ? refuseInChunks(response, 503, 'SlowDown') : well(response, count),
     fetched: ['store-throttled', true],
     asked: BY_OWN,
   },
   {
     name: 'that it was replaced, in chunks',
-    own: (response) => answerError(response, 412, 'PreconditionFailed'),
+    own: (response) => refuseInChunks(response, 412, 'PreconditionFailed'),
     fetched: ['object-changed', 'object-changed'],
     asked: BY_OWN,
   },
   {
     name: 'that it ends before, in chunks',
-    own: (response) => answerError(response, 416, 'InvalidRange'),
+    own: (response) => refuseInChunks(response, 416, 'InvalidRange'),
     fetched: ['object-size-differs', 'object-size-differs'],
     asked: ['own', 'sdk', 'own', 'sdk'],
   },

@@ -1,4 +1,4 @@
-import { head, inverted, refusal, rewritten } from '../answers.ts';
+import { head, inverted, refusal, refusalInChunks, rewritten } from '../answers.ts';
 import type { Row } from '../row.ts';
 import { always, COMPLETED, initBehind, NOTHING, ofLargest, once } from './shared.ts';
 
@@ -65,6 +65,13 @@ export const objects: readonly Row[] = [
     quick: true,
     expected: { within: 4, ...INCOMPLETE },
     run: (rig) => initBehind(rig, ofLargest(rig, always(refusal(404, 'NoSuchKey')))),
+  },
+  {
+    fault: 'the same, and the store says so in chunks, as AWS does',
+    sees: LEFT_OUT,
+    todo: 'The same.',
+    expected: { within: 4, ...INCOMPLETE },
+    run: (rig) => initBehind(rig, ofLargest(rig, always(refusalInChunks(404, 'NoSuchKey')))),
   },
   {
     fault: 'an object has another size than its manifest says',

@@ -1,4 +1,4 @@
-import { refusal, reset, saying } from '../answers.ts';
+import { refusal, refusalInChunks, reset, saying } from '../answers.ts';
 import type { Group } from '../row.ts';
 import { always, COMPLETED, initBehind, MiB, NOTHING, of, once } from './shared.ts';
 
@@ -7,6 +7,7 @@ const FAILED =
   'S3 model sync failed: http://… answered InternalError (500): something went wrong on its side';
 const PROVIDER = "Look at the provider's status page; a later start tries again.";
 const FEWER = 'Start fewer pods at once, or ask the provider for more requests a second.';
+const IN_CHUNKS = refusalInChunks(503, 'SlowDown');
 const SOME_SAY_SO = (nth: number) => (nth <= 5 ? refusal(503, 'SlowDown') : undefined);
 
 export const refusals: Group = {
@@ -67,7 +68,7 @@ export const refusals: Group = {
       sees: THROTTLED,
       todo: FEWER,
       expected: { within: 15, code: 'store-throttled', published: 'nothing' },
-      run: (rig) => initBehind(rig, of('content', always(refusal(503, 'SlowDown')))),
+      run: (rig) => initBehind(rig, of('content', always(IN_CHUNKS))),
     },
     {
       fault: 'the store has an error of its own, again and again (500)',
