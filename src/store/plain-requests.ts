@@ -1,6 +1,6 @@
 import { ModelCacheError } from '../errors.ts';
-import type { Answer } from '../wire/answer-reader.ts';
 import type { Endpoint } from '../wire/connection.ts';
+import type { Answer } from '../wire/answer-reader.ts';
 import { NotPlain } from './not-plain.ts';
 import { faultOf } from './plain-answers.ts';
 import { longer } from './range-patience.ts';
@@ -8,7 +8,13 @@ import type { S3Access, S3Settings } from './s3-access.ts';
 import type { S3Address } from './s3-address.ts';
 import { S3Names } from './s3-names.ts';
 import { S3Signer, type RequestToSign, type SignedRequest } from './s3-signer.ts';
-import { AnswerTooLarge, TookTooLong, WholeAnswers, type ReadOptions } from './whole-answers.ts';
+import {
+  AnswerTooLarge,
+  TookTooLong,
+  WholeAnswers,
+  type ReadOptions,
+  type WholeAnswer,
+} from './whole-answers.ts';
 
 /** Of a thousand entries, each with a key of 1 KiB that is escaped, there are less. */
 const MAX_WORDS_BYTES = 8 * 1024 * 1024;
@@ -29,7 +35,11 @@ export class PlainRequests {
     this.#patience = settings.idleTimeout;
   }
 
-  /** `key` is one of the store's. */
+  /** Milliseconds that the quickest connection took to be accepted; undefined while there was none. */
+  get connectMs(): number | undefined {
+    return this.#answers.connectMs;
+  }
+
   sign(key: string, request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
     return this.#signer.request({ ...request, key: this.names.keyOf(key) });
   }
@@ -39,19 +49,27 @@ export class PlainRequests {
     return this.#signer.request({ ...request, key: '' });
   }
 
-  /** A small answer, whatever it says. Throws as the store does, and `NotPlain`. */
+  /** What a store says, whatever it is. Throws as the store does, and `NotPlain`. */
   async ask(
     key: string | undefined,
     request: SignedRequest,
     signal: AbortSignal | undefined,
     options?: ReadOptions,
   ): Promise<Answer> {
+    const bounded = { atMost: MAX_WORDS_BYTES, ...options };
+    const { body, ...answer } = await this.read(key, request, signal, bounded);
+    return { ...answer, body: body.toString('utf8') };
+  }
+
+  /** The same for an answer that may be an object. */
+  async read(
+    key: string | undefined,
+    request: SignedRequest,
+    signal: AbortSignal | undefined,
+    options?: ReadOptions,
+  ): Promise<WholeAnswer> {
     try {
-      const { body, ...answer } = await this.#answers.read(request, signal, {
-        atMost: MAX_WORDS_BYTES,
-        ...options,
-      });
-      return { ...answer, body: body.toString('utf8') };
+      return await this.#answers.read(request, signal, options);
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof TookTooLong) throw this.stalled(key);
@@ -61,20 +79,18 @@ export class PlainRequests {
   }
 
   /** What it says of one object, or of the load, is an answer; what another refusal means, the SDK is to find out. */
-  refused(key: string | undefined, answer: Answer): Error {
-    const error = this.names.explain(key, faultOf(answer));
+  refused(key: string | undefined, refusal: Answer): Error {
+    const error = this.names.explain(key, faultOf(refusal));
     const isOfObject = error instanceof ModelCacheError && error.code.startsWith('object-');
-    const isTransient = answer.status === 429 || answer.status >= 500;
-    const { status } = answer;
+    const { status } = refusal;
+    const isTransient = status === 429 || status >= 500;
     return isOfObject || isTransient ? error : new NotPlain(`status ${status}`, { status });
   }
 
-  stalled(key: string | undefined): ModelCacheError {
-    const what = key === undefined ? this.names.url : key;
-    return new ModelCacheError(
-      'store-stalled',
-      `the store said nothing of ${what} for ${this.#patience / 1000} s`,
-    );
+  /** `patience` in milliseconds. */
+  stalled(key: string | undefined, patience = this.#patience): ModelCacheError {
+    const what = key === undefined ? `the listing of ${this.names.url}` : key;
+    return new ModelCacheError('store-stalled', `no byte of ${what} came for ${patience / 1000} s`);
   }
 
   close(): void {

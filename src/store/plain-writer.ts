@@ -1,10 +1,7 @@
 import { NotPlain } from './not-plain.ts';
-import { PlainRequests } from './plain-requests.ts';
+import type { PlainRequests } from './plain-requests.ts';
 import { PlainSender } from './plain-sender.ts';
 import { PlainUploads } from './plain-uploads.ts';
-import { longer } from './range-patience.ts';
-import type { S3Access, S3Settings } from './s3-access.ts';
-import type { S3Address } from './s3-address.ts';
 import type { StoredObject } from './store.ts';
 
 /** What it takes to write to a bucket, by our own client. Whatever is not plain is left to the SDK, by `NotPlain`. */
@@ -13,10 +10,11 @@ export class PlainWriter {
   readonly #requests: PlainRequests;
   readonly #sender: PlainSender;
 
-  constructor(settings: S3Settings, access: S3Access, address: S3Address) {
-    this.#requests = new PlainRequests(settings, access, address);
-    this.#sender = new PlainSender(this.#requests, longer(settings.idleTimeout));
-    this.multiparts = new PlainUploads(this.#requests, this.#sender);
+  /** What does not move for `patience` milliseconds is given up. 0: never. */
+  constructor(requests: PlainRequests, patience: number) {
+    this.#requests = requests;
+    this.#sender = new PlainSender(requests, patience);
+    this.multiparts = new PlainUploads(requests, this.#sender);
   }
 
   /** A whole small object. */
@@ -36,6 +34,5 @@ export class PlainWriter {
 
   close(): void {
     this.#sender.close();
-    this.#requests.close();
   }
 }
