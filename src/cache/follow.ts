@@ -15,7 +15,7 @@ export interface DigestErrand {
 }
 
 /** Read, and hashed while the processor still has it at hand. */
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 512 * 1024;
 /** Files that arrive side by side take turns; each turn is some milliseconds. */
 const TURN_BYTES = 8 * 1024 * 1024;
 
