@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Blake3 } from '../blake3.ts';
 import { Arrival, type ArrivalMemory } from '../model/arrival.ts';
 import { Digester } from '../model/digester.ts';
+import { PartHasher } from '../model/part-hasher.ts';
 import type { Found, PartDigests, Proof } from '../model/proof.ts';
 import type { DiskSigns } from '../threads/disk-signs.ts';
 
@@ -20,6 +21,8 @@ const READ_BYTES = 512 * 1024;
 const TURN_BYTES = 8 * 1024 * 1024;
 
 interface Running {
+  /** From `position` on, what needs no hashing ends here. */
+  readonly skip: (position: number, arrival: Arrival) => number;
   readonly update: (bytes: Buffer) => void;
   readonly found: () => Found;
 }
@@ -39,6 +42,8 @@ export async function followFile(
   for (let position = 0; position < size;) {
     await arrival.block(position);
     if (arrival.isEnded) return undefined;
+    position = running.skip(position, arrival);
+    if (position >= size) break;
     const length = arrival.reachFrom(position, block.length) - position;
     const start = position;
     const bytesRead = disk.during(() => readSync(fd, block, 0, length, start));
@@ -60,10 +65,11 @@ function runningDigest(
 ): Running | undefined {
   if (proof.kind === 'parts') {
     const make = blake3();
-    return make && new PartsDigest(proof.parts, make);
+    return make && new PartsDigest(proof.parts, size, make);
   }
   const digester = new Digester(proof.algorithms, size);
   return {
+    skip: (position) => position,
     update: (bytes) => digester.update(bytes),
     found: () => ({ kind: 'whole', digests: digester.digests() }),
   };
@@ -72,40 +78,39 @@ function runningDigest(
 /** Compares part after part. */
 class PartsDigest implements Running {
   readonly #parts: PartDigests;
-  readonly #blake3: () => Blake3;
+  readonly #size: number;
+  readonly #hasher: PartHasher;
   readonly #wrong: number[] = [];
-  #running: Blake3;
   #place = 0;
-  #left: number;
 
-  constructor(parts: PartDigests, blake3: () => Blake3) {
+  /** `size` of the whole file, in bytes. */
+  constructor(parts: PartDigests, size: number, blake3: () => Blake3) {
     this.#parts = parts;
-    this.#blake3 = blake3;
-    this.#running = blake3();
-    this.#left = parts.size;
+    this.#size = size;
+    this.#hasher = new PartHasher(parts.size, blake3, (digest) => {
+      if (digest !== parts.digests[this.#place]) this.#wrong.push(this.#place);
+      this.#place += 1;
+    });
+  }
+
+  /** Parts that were proved on their way. */
+  skip(position: number, arrival: Arrival): number {
+    const { size } = this.#parts;
+    const start = this.#place * size;
+    const end = Math.min(this.#size, start + size);
+    if (position !== start || start >= this.#size || !arrival.isProved({ start, end })) return position;
+    this.#place += 1;
+    return this.skip(end, arrival);
   }
 
   update(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length;) {
-      const piece = bytes.subarray(at, at + this.#left);
-      this.#running.update(piece);
-      at += piece.length;
-      this.#left -= piece.length;
-      if (this.#left === 0) this.#endPart();
-    }
+    this.#hasher.update(bytes);
   }
 
   found(): Found {
-    if (this.#left < this.#parts.size) this.#endPart();
+    this.#hasher.end();
     // What ended early lacks the parts behind its end.
     const missing = this.#parts.digests.flatMap((_, place) => (place < this.#place ? [] : [place]));
     return { kind: 'parts', wrong: [...this.#wrong, ...missing] };
-  }
-
-  #endPart(): void {
-    if (this.#running.digest('hex') !== this.#parts.digests[this.#place]) this.#wrong.push(this.#place);
-    this.#place += 1;
-    this.#left = this.#parts.size;
-    this.#running = this.#blake3();
   }
 }

@@ -4,9 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Blake3 } from '../blake3.ts';
 import type { DigestAlgorithm, Digests } from '../model/digest.ts';
 import { Digester } from '../model/digester.ts';
+import { PartHasher } from '../model/part-hasher.ts';
 import type { PartDigests } from '../model/proof.ts';
 import type { DiskSigns } from '../threads/disk-signs.ts';
-import { PartHasher } from './part-hasher.ts';
 
 /** A file to read once, for the digests of the whole and of each part. */
 export interface PartsErrand {
@@ -39,7 +39,8 @@ export async function digestParts(
   onPart: (md5: string) => void,
 ): Promise<PartsFound | undefined> {
   const whole = new Digester(algorithms, size);
-  const hasher = blake3 && new PartHasher(partSize, blake3);
+  const partDigests: string[] = [];
+  const hasher = blake3 && new PartHasher(partSize, blake3, (digest) => partDigests.push(digest));
   const block = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, Math.max(1, size)));
   for (let start = 0; start < size; start += partSize) {
     const md5 = createHash('md5');
@@ -59,5 +60,6 @@ export async function digestParts(
     await nextTurn();
     if (isStopped()) return undefined;
   }
-  return { digests: whole.digests(), parts: hasher?.parts() };
+  hasher?.end();
+  return { digests: whole.digests(), parts: hasher && { size: partSize, digests: partDigests } };
 }

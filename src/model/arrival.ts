@@ -14,6 +14,8 @@ const STATE = 0;
 const FIRST_BLOCK = 1;
 const MISSING = 0;
 const WHOLE = 1;
+/** Whole, and of a part that has been proved on its way. */
+const PROVED = 2;
 const OPEN = 0;
 const ENDED = 1;
 /** Who ends it may come between a look at the state and the wait. */
@@ -47,9 +49,28 @@ export class Arrival {
   add(from: number, to: number): void {
     const end = to === this.#size ? this.#blocks : Math.floor(to / BLOCK_BYTES);
     for (let block = Math.floor(from / BLOCK_BYTES); block < end; block += 1) {
-      Atomics.store(this.#cells, FIRST_BLOCK + block, WHOLE);
+      Atomics.compareExchange(this.#cells, FIRST_BLOCK + block, MISSING, WHOLE);
       Atomics.notify(this.#cells, FIRST_BLOCK + block);
     }
+  }
+
+  /** All of a part has been written, and is what it should be. It begins with a block, and ends with one. */
+  prove({ start, end }: ByteRange): void {
+    this.#eachBlock(start, end, (cell) => {
+      Atomics.store(this.#cells, cell, PROVED);
+      Atomics.notify(this.#cells, cell);
+    });
+  }
+
+  /** Somebody else may have written there since. */
+  doubt({ start, end }: ByteRange): void {
+    this.#eachBlock(start, end, (cell) => void Atomics.compareExchange(this.#cells, cell, PROVED, WHOLE));
+  }
+
+  isProved({ start, end }: ByteRange): boolean {
+    let isProved = true;
+    this.#eachBlock(start, end, (cell) => (isProved &&= Atomics.load(this.#cells, cell) === PROVED));
+    return isProved;
   }
 
   /** Nobody is to wait any more. */
@@ -84,7 +105,12 @@ export class Arrival {
   }
 
   #isThere(position: number): boolean {
-    return Atomics.load(this.#cells, FIRST_BLOCK + Math.floor(position / BLOCK_BYTES)) === WHOLE;
+    return Atomics.load(this.#cells, FIRST_BLOCK + Math.floor(position / BLOCK_BYTES)) !== MISSING;
+  }
+
+  #eachBlock(start: number, end: number, act: (cell: number) => void): void {
+    for (let block = Math.floor(start / BLOCK_BYTES); block < Math.ceil(end / BLOCK_BYTES); block += 1)
+      act(FIRST_BLOCK + block);
   }
 
   #endOfBlock(position: number): number {

@@ -36,6 +36,10 @@ export interface PaceSample {
 const MiB = 1024 * 1024;
 const FEWEST = 4;
 const USUAL = 8;
+/** With more, what is left of a file near its end is too little for parts of the format. */
+const MANY = 32;
+/** What is done sooner is not worth its request. */
+const LEAST_SECONDS = 0.03;
 const LEAST_PART = 1 * MiB;
 /** Below it, a stream is not held back by the way there. */
 const NEAR_MS = 2;
@@ -73,21 +77,33 @@ export function nextPace(
 
 /**
  * Bytes to ask for next, where `left` have not been asked for: large ones first, since each request has its price, and
- * ever smaller ones towards the end, so that all are done at the same time.
+ * ever smaller ones towards the end, so that all are done at the same time. At `rate`, in bytes per second of all
+ * together, each takes a moment at least.
  */
-export function partBytes({ width, leastPart }: Pace, left: number, bounds: PaceBounds): number {
+export function partBytes({ width, leastPart }: Pace, left: number, bounds: PaceBounds, rate = 0): number {
   const share = Math.ceil(left / (2 * width) / BLOCK_BYTES) * BLOCK_BYTES;
-  return Math.max(leastPart, Math.min(bounds.partBytes, share));
+  const least = Math.floor(((rate / width) * LEAST_SECONDS) / BLOCK_BYTES) * BLOCK_BYTES;
+  return Math.max(leastPart, Math.min(bounds.partBytes, Math.max(share, least)));
 }
 
-/** Of `ranges`, the first bytes, up to a block's beginning; and what is left then. */
+/**
+ * Where requests begin and end, in bytes. What is proved by parts is proved on its way when it comes in whole parts; where
+ * it takes many requests to fill the way, these are smaller.
+ */
+export function grainOf({ width }: Pace, partSize: number | undefined): number {
+  const canBeParts = partSize !== undefined && partSize % BLOCK_BYTES === 0 && width <= MANY;
+  return canBeParts ? partSize : BLOCK_BYTES;
+}
+
+/** Of `ranges`, the first bytes, up to a grain's beginning; and what is left then. */
 export function takePart(
   ranges: readonly ByteRange[],
   bytes: number,
+  grain = BLOCK_BYTES,
 ): { readonly part: ByteRange | undefined; readonly left: readonly ByteRange[] } {
   const [first, ...others] = ranges;
   if (first === undefined) return { part: undefined, left: [] };
-  const end = Math.floor((first.start + bytes) / BLOCK_BYTES) * BLOCK_BYTES;
+  const end = Math.floor((first.start + Math.max(bytes, grain)) / grain) * grain;
   if (end >= first.end || end <= first.start) return { part: first, left: others };
   return { part: { start: first.start, end }, left: [{ start: end, end: first.end }, ...others] };
 }

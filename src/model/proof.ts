@@ -45,6 +45,17 @@ export function usableParts(size: number, told: ToldParts | undefined): PartDige
     : undefined;
 }
 
+/** Those parts that begin within a range. */
+export interface PartsOfRange extends PartDigests {
+  /** The place of the first of them, from 0. */
+  readonly first: number;
+}
+
+export function partsOf({ start, end }: ByteRange, { size, digests }: PartDigests): PartsOfRange {
+  const first = Math.ceil(start / size);
+  return { size, first, digests: digests.slice(first, Math.ceil(end / size)) };
+}
+
 /** The bytes of all parts but those at these places. */
 export function rangesWithout(
   size: number,

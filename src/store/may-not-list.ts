@@ -30,6 +30,9 @@ export function mayNotList(store: Store): Store {
 
 function deniedIsMissing(ranges: Ranges): Ranges {
   return {
+    get provesParts() {
+      return ranges.provesParts;
+    },
     get roundTrip() {
       return ranges.roundTrip;
     },

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { ModelCacheError } from '../errors.ts';
+import { partsOf } from '../model/proof.ts';
 import { NoThread } from '../threads/start.ts';
 import { asSystemError } from '../threads/system-failure.ts';
 import { FetchFailed, Receivers } from '../wire/receivers.ts';
@@ -98,13 +99,14 @@ export class PlainS3 {
     const request = await this.#requests.sign(key, { method: 'GET', headers });
     signal.throwIfAborted();
     const { size, into, algorithms, onNewConnection } = order;
+    const parts = order.parts && partsOf(range, order.parts);
     try {
       const {
         connectMs,
         etag: found,
         digests,
       } = await this.#receivers.fetch(
-        { ...range, request: requestText(request), size, etag, into, algorithms, onNewConnection },
+        { ...range, request: requestText(request), size, etag, into, parts, algorithms, onNewConnection },
         order,
         signal,
       );

@@ -15,7 +15,7 @@ const writeTo = promisify(write);
 
 /** Any store's, by its `get`. */
 export function rangesByGet(store: Pick<Store, 'get'>): Ranges {
-  return { fetch: (order) => fetchByGet(store, order), roundTrip: undefined };
+  return { provesParts: false, fetch: (order) => fetchByGet(store, order), roundTrip: undefined };
 }
 
 async function fetchByGet(store: Pick<Store, 'get'>, order: RangeOrder): Promise<FetchedRange> {

@@ -51,7 +51,11 @@ export class S3Store implements Store {
     this.multiparts = new S3Uploads(this.url, (carries, call) => this.#multipart(carries, call));
     const plain = settings.onlySdk === undefined ? PlainS3.at(settings, access) : undefined;
     this.#plain = plain;
+    const isPlain = this.#isPlain;
     this.ranges = {
+      get provesParts() {
+        return plain !== undefined && isPlain.ranges;
+      },
       get roundTrip() {
         return plain?.roundTrip;
       },

@@ -1,5 +1,6 @@
 import { ModelCacheError } from '../errors.ts';
 import type { ByteRange } from '../model/parts.ts';
+import type { PartDigests } from '../model/proof.ts';
 import type { DigestAlgorithm, Digests } from '../model/digest.ts';
 import type { Destination } from '../wire/messages.ts';
 
@@ -45,6 +46,8 @@ export interface Ranges {
    * before a byte of another object is written.
    */
   fetch(order: RangeOrder): Promise<FetchedRange>;
+  /** `RangeOrder.parts` are heeded. */
+  readonly provesParts: boolean;
   /** Milliseconds that the store takes to accept a connection; undefined while that is not known. */
   readonly roundTrip: number | undefined;
 }
@@ -58,6 +61,8 @@ export interface RangeOrder {
   /** The object must have this ETag; undefined: any. */
   readonly etag: string | undefined;
   readonly into: Destination;
+  /** Parts that are to be proved on their way, where that can be done: what was is told to the arrival. */
+  readonly parts?: PartDigests | undefined;
   /** Digests of the range's bytes that are wanted. */
   readonly algorithms: readonly DigestAlgorithm[];
   /** What broke off or fell silent may be the fault of the way that it took. */

@@ -15,7 +15,7 @@ import { ObjectFetch, type FetchTools } from './object-fetch.ts';
 import { Pacer } from './pacer.ts';
 import { ATTEMPTS } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
-import { Prover } from './prover.ts';
+import { Prover, type Proved } from './prover.ts';
 import { withRetries } from './retry.ts';
 import { WrongContent } from './wrong-content.ts';
 
@@ -142,30 +142,38 @@ export class Downloader {
   async #attempt(wanted: CatalogFile, staging: Staging, start: Start): Promise<VerifiedFile> {
     const { turn, onNewConnection, etag, done } = start;
     const { size } = wanted;
-    const { progress } = this.#tools;
+    const { pacer, progress, ranges } = this.#tools;
+    const parts = ranges.provesParts ? this.#prover.partsOf(wanted) : undefined;
     const arrival = Arrival.of(size, done);
     const missing = missingRanges(size, done);
-    const object = { wanted, staging, arrival, done, missing, etag, onNewConnection, turn };
+    const object = { wanted, staging, arrival, parts, done, missing, etag, onNewConnection, turn };
     const fetch = new ObjectFetch(object, this.#tools, this.#signal);
-    const proving = this.#prover.prove(wanted, staging.file, arrival);
-    proving.catch(() => undefined);
+    const prove = (): Promise<Proved> => {
+      const work = this.#prover.prove(wanted, staging.file, arrival);
+      work.catch(() => undefined);
+      return work;
+    };
+    let proving = parts === undefined ? prove() : undefined;
     progress.expect(0, -bytesIn(done));
     try {
       await fetch.run();
       // Else whoever hashes it would wait for ever.
       if (!arrival.isWhole) throw new Error(`bytes of ${wanted.key} are missing`);
+      // What was not proved on its way is read now.
+      proving ??= prove();
       const flushing = staging.needsFlush ? this.#flusher.flush(staging.path, this.#signal) : false;
       const [proved, flushed] = await Promise.allSettled([this.#prover.unlessStopped(proving), flushing]);
       if (proved.status === 'rejected') throw proved.reason;
       if (flushed.status === 'rejected') throw flushed.reason;
-      const { digests, mismatch } = proved.value;
+      const { digests, mismatch, wrong } = proved.value;
       if (mismatch === undefined) return { digests, isFlushed: flushed.value };
-      const right = await this.#prover.rightParts(wanted, staging.file, arrival);
+      const right = await this.#prover.rightParts(wanted, staging.file, arrival, wrong);
       throw new WrongContent(wanted.key, mismatch, fetch.etag, right);
     } catch (error) {
       arrival.end();
       // Its descriptor is about to be closed.
-      await proving.catch(() => undefined);
+      await proving?.catch(() => undefined);
+      pacer.asked(-fetch.asked);
       progress.takeBack(fetch.received);
       progress.expect(0, bytesIn(done));
       throw error;

@@ -4,6 +4,7 @@ import { BLOCK_BYTES, type Arrival } from '../model/arrival.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { takePart } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
+import type { PartDigests } from '../model/proof.ts';
 import { otherObject } from '../store/object-errors.ts';
 import type { Ranges } from '../store/store.ts';
 import type { Pacer } from './pacer.ts';
@@ -25,6 +26,8 @@ export interface ObjectToFetch {
   readonly wanted: CatalogFile;
   readonly staging: Staging;
   readonly arrival: Arrival;
+  /** By which it is proved on its way. */
+  readonly parts: PartDigests | undefined;
   /** What is there already. */
   readonly done: readonly ByteRange[];
   /** What is not, in order. */
@@ -40,6 +43,8 @@ export interface ObjectToFetch {
 export class ObjectFetch {
   /** Bytes that this go has written. */
   received = 0;
+  /** Bytes that this go has asked for. */
+  asked = 0;
   /** Of the object that they are of. */
   etag: string | undefined;
   readonly #tools: FetchTools;
@@ -86,9 +91,10 @@ export class ObjectFetch {
       await pacer.lanes.run(this.#object.turn, async () => {
         this.#signal.throwIfAborted();
         pacer.know(ranges.roundTrip);
-        const { part, left } = takePart(this.#left, pacer.next());
+        const { part, left } = takePart(this.#left, pacer.next(), pacer.grain(this.#object.parts?.size));
         this.#left = left;
         if (part === undefined) return;
+        this.asked += part.end - part.start;
         pacer.asked(part.end - part.start);
         this.#goOn();
         await progress.whileWaiting(() => this.#fetch(part));
@@ -121,6 +127,8 @@ export class ObjectFetch {
     });
     try {
       await pacer.watching(part, () => part.run());
+      // Two have written there, of which one was ended.
+      if (part.isDoubled) this.#object.arrival.doubt(range);
     } finally {
       noteUpTo(reached);
     }
@@ -128,7 +136,7 @@ export class ObjectFetch {
 
   async #ask({ range, onNewConnection, signal, onBytes }: PartRequest): Promise<void> {
     const { ranges, pacer, progress } = this.#tools;
-    const { wanted, staging, arrival } = this.#object;
+    const { wanted, staging, arrival, parts } = this.#object;
     try {
       const { etag } = await ranges.fetch({
         key: wanted.key,
@@ -136,6 +144,7 @@ export class ObjectFetch {
         size: wanted.size,
         etag: this.etag,
         into: { fd: staging.file.fd, arrival: arrival.memory },
+        parts,
         algorithms: [],
         onNewConnection,
         signal,

@@ -1,5 +1,5 @@
 import { DOUBLED_SHARE, toAskAgain } from '../model/ask-again.ts';
-import { firstPace, nextPace, partBytes, type Pace, type PaceBounds } from '../model/pace.ts';
+import { firstPace, grainOf, nextPace, partBytes, type Pace, type PaceBounds } from '../model/pace.ts';
 import { Lanes } from './lanes.ts';
 import type { PartFetch } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
@@ -15,6 +15,8 @@ export class Pacer {
   readonly #bounds: PaceBounds;
   readonly #timer: NodeJS.Timeout;
   #pace: Pace;
+  /** Bytes per second, of all requests together. */
+  #rate = 0;
   #isKnown = false;
   #isThrottled = false;
   #wasFull = true;
@@ -46,9 +48,20 @@ export class Pacer {
 
   /** Bytes to ask for now. */
   next(): number {
-    return partBytes(this.#pace, Math.max(0, this.#progress.bytesTotal - this.#asked), this.#bounds);
+    return partBytes(
+      this.#pace,
+      Math.max(0, this.#progress.bytesTotal - this.#asked),
+      this.#bounds,
+      this.#rate,
+    );
   }
 
+  /** Where requests are to begin and end, if it can be had, in bytes: at parts of this size. */
+  grain(partSize: number | undefined): number {
+    return grainOf(this.#pace, partSize);
+  }
+
+  /** What has to be asked for again is taken back. */
   asked(bytes: number): void {
     this.#asked += bytes;
   }
@@ -77,6 +90,7 @@ export class Pacer {
     const now = performance.now();
     const bytes = this.#progress.bytesDone;
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
+    this.#rate = rate;
     const isFull = this.#wasFull && this.lanes.isFull;
     const sample = { now, rate, isFull, isThrottled: this.#isThrottled };
     this.#use(nextPace(this.#pace, sample, this.#bounds));

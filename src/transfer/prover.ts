@@ -1,10 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { DigestThreads } from '../cache/digest-threads.ts';
-import { wholeBlocks, type Arrival } from '../model/arrival.ts';
+import { loadBlake3 } from '../blake3.ts';
+import { BLOCK_BYTES, wholeBlocks, type Arrival } from '../model/arrival.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, firstMismatch, type Digests } from '../model/digest.ts';
 import type { ByteRange } from '../model/parts.ts';
-import { rangesWithout, type Found, type Proof } from '../model/proof.ts';
+import { rangesWithout, type Found, type PartDigests, type Proof } from '../model/proof.ts';
 import type { Progress } from './progress.ts';
 import type { Mismatch } from './wrong-content.ts';
 
@@ -12,7 +13,11 @@ import type { Mismatch } from './wrong-content.ts';
 export interface Proved {
   readonly digests: Digests;
   readonly mismatch: Mismatch | undefined;
+  /** Places of parts that are wrong, where they were compared. */
+  readonly wrong?: readonly number[];
 }
+
+type Wanted = Pick<CatalogFile, 'size' | 'digests' | 'parts'>;
 
 /** Hashes files beside their arrival, and says whether they are what they should be. */
 export class Prover {
@@ -32,28 +37,39 @@ export class Prover {
     this.#threads.close();
   }
 
+  /** By which a file is proved; undefined: as a whole. */
+  partsOf({ size, parts }: Pick<CatalogFile, 'size' | 'parts'>): PartDigests | undefined {
+    const isOfUse = parts !== undefined && size > 0 && parts.size % BLOCK_BYTES === 0;
+    return this.#partsProve && isOfUse && loadBlake3() !== undefined ? parts : undefined;
+  }
+
   /** Settles when nothing of the file is read any more: when all of it was hashed, or its arrival was ended. */
-  async prove(
-    { digests, parts }: Pick<CatalogFile, 'digests' | 'parts'>,
-    file: FileHandle,
-    arrival: Arrival,
-  ): Promise<Proved> {
+  async prove(wanted: Wanted, file: FileHandle, arrival: Arrival): Promise<Proved> {
+    const { size, digests } = wanted;
     if (digests === undefined) return { digests: {}, mismatch: undefined };
-    const mayUseParts = this.#partsProve && parts !== undefined;
-    const found = mayUseParts ? await this.#follow(file, arrival, { kind: 'parts', parts }) : undefined;
-    if (found?.kind === 'parts') return { digests, mismatch: mismatchOfPart(found.wrong) };
+    const parts = this.partsOf(wanted);
+    if (parts !== undefined && arrival.isProved({ start: 0, end: size }))
+      return { digests, mismatch: undefined };
+    const found = parts && (await this.#follow(file, arrival, { kind: 'parts', parts }));
+    if (found?.kind === 'parts')
+      return { digests, mismatch: mismatchOfPart(found.wrong), wrong: found.wrong };
     const whole = await this.#follow(file, arrival, { kind: 'whole', algorithms: algorithmsOf(digests) });
     const made = whole?.kind === 'whole' ? whole.digests : {};
     return { digests: made, mismatch: firstMismatch(digests, made) };
   }
 
-  /** Of a file that is wrong, what is right by the digests of its parts: nothing where none are known. */
+  /**
+   * Of a file that is wrong, what is right by the digests of its parts: nothing where none are known. `wrong` where they
+   * were compared already.
+   */
   async rightParts(
     { size, parts }: Pick<CatalogFile, 'size' | 'parts'>,
     file: FileHandle,
     arrival: Arrival,
+    wrong?: readonly number[],
   ): Promise<readonly ByteRange[]> {
     if (parts === undefined) return [];
+    if (wrong !== undefined) return wholeBlocks(size, rangesWithout(size, parts, wrong));
     const stop = (): void => arrival.end();
     this.#signal.addEventListener('abort', stop, { once: true });
     const found = await this.#follow(file, arrival, { kind: 'parts', parts });

@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { loadBlake3 } from '../blake3.ts';
-import { PartHasher } from '../cache/part-hasher.ts';
 import type { PartProver } from '../cache/part-prover.ts';
 import { Digester } from '../model/digester.ts';
+import { PartHasher } from '../model/part-hasher.ts';
 import { partSizeFor } from '../model/parts.ts';
 import type { UploadItem } from '../model/upload-plan.ts';
 import { PartsProof } from './parts-proof.ts';
@@ -81,7 +81,8 @@ async function sendAlone(
   const partSize = partSizeFor(size);
   const digester = new Digester(algorithmsOfItem(item), size);
   const blake3 = loadBlake3();
-  const hasher = blake3 && new PartHasher(partSize, blake3);
+  const partDigests: string[] = [];
+  const hasher = blake3 && new PartHasher(partSize, blake3, (digest) => partDigests.push(digest));
   let sent: SentContent = { digests: {} };
   async function* chunks(): AsyncGenerator<Buffer> {
     for (let position = 0; position < size;) {
@@ -99,7 +100,8 @@ async function sendAlone(
       progress.addBytes(bytesRead);
     }
     // The upload is completed only after this generator has ended: what throws here never becomes an object.
-    sent = { digests: digester.digests(), parts: hasher?.parts() };
+    hasher?.end();
+    sent = { digests: digester.digests(), parts: hasher && { size: partSize, digests: partDigests } };
     refuseOtherContent(item, sent.digests);
     await refuseChanged(item, file);
   }

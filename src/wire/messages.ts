@@ -1,4 +1,5 @@
 import type { ArrivalMemory } from '../model/arrival.ts';
+import type { PartsOfRange } from '../model/proof.ts';
 import type { Digests, DigestAlgorithm } from '../model/digest.ts';
 import type { ThreadData } from '../threads/errands.ts';
 import type { SystemFailure } from '../threads/system-failure.ts';
@@ -33,6 +34,8 @@ export interface FetchErrand {
   readonly into: Destination;
   /** Of the bytes of this range; by these it may be a whole small object. */
   readonly algorithms: readonly DigestAlgorithm[];
+  /** Parts to prove on their way; of the others, nothing is said. */
+  readonly parts?: PartsOfRange | undefined;
   readonly onNewConnection: boolean;
 }
 

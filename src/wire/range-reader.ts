@@ -1,7 +1,10 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
+import { loadBlake3 } from '../blake3.ts';
 import { Arrival } from '../model/arrival.ts';
 import { Digester } from '../model/digester.ts';
 import type { Digests } from '../model/digest.ts';
+import type { ByteRange } from '../model/parts.ts';
+import { ArrivingParts } from './arriving-parts.ts';
 import type { AnswerReader } from './connection.ts';
 import type { DiskSigns } from '../threads/disk-signs.ts';
 import type { Destination, FetchErrand, Refusal } from './messages.ts';
@@ -40,6 +43,7 @@ export class RangeReader implements AnswerReader {
   readonly #errand: FetchErrand;
   readonly #file: OpenDestination;
   readonly #digester: Digester | undefined;
+  readonly #parts: ArrivingParts | undefined;
   readonly #onBegin: () => void;
   #position: number;
   #moved = 0;
@@ -50,6 +54,7 @@ export class RangeReader implements AnswerReader {
     this.#file = new OpenDestination(errand.into, disk);
     this.#digester =
       errand.algorithms.length === 0 ? undefined : new Digester(errand.algorithms, errand.end - errand.start);
+    this.#parts = partsOnTheirWay(errand);
     this.#onBegin = onBegin;
     this.#position = errand.start;
   }
@@ -81,7 +86,7 @@ export class RangeReader implements AnswerReader {
       return;
     }
     this.#digester?.update(bytes);
-    this.#file.write(bytes, this.#position);
+    this.#file.write(bytes, this.#position, this.#parts?.take(bytes, this.#position));
     this.#position += bytes.length;
     this.#moved += bytes.length;
   }
@@ -112,6 +117,11 @@ export class RangeReader implements AnswerReader {
       body: Buffer.concat(bytes).toString('utf8'),
     });
   }
+}
+
+function partsOnTheirWay({ parts, size }: FetchErrand): ArrivingParts | undefined {
+  const blake3 = parts && loadBlake3();
+  return blake3 && new ArrivingParts(parts, size, blake3);
 }
 
 /** Which object the answer is of. Throws UnusualAnswer for other bytes than those that were asked for. */
@@ -160,10 +170,13 @@ class OpenDestination {
     this.#isOurs = true;
   }
 
-  write(bytes: Buffer, position: number): void {
+  /** With the last of these bytes, some parts are known to be right. */
+  write(bytes: Buffer, position: number, proved: readonly ByteRange[] = []): void {
     const fd = this.#fd ?? -1;
     for (let done = 0; done < bytes.length;)
       done += this.#onDisk(() => writeSync(fd, bytes, done, bytes.length - done, position + done));
+    // In this order: who waits for the last block of a part finds that it is proved.
+    for (const part of proved) this.#arrival?.prove(part);
     this.#arrival?.add(position, position + bytes.length);
   }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Errands, ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
 import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
@@ -19,6 +20,9 @@ export class FetchFailed extends Error {
     this.failure = failure;
   }
 }
+
+/** To receive and to hash is more than one processor does at the speed of a fast link. */
+const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 
 type Receiver = Errands<FetchErrand, FetchSaid, Fetched, FetchFailure>;
 
@@ -47,7 +51,7 @@ export class Receivers {
       if (isStuck) onDiskBusy();
     };
     try {
-      const fetched = await this.#receiver().run(errand, { onSaid, onDisk }, signal);
+      const fetched = await this.#receiver(errand).run(errand, { onSaid, onDisk }, signal);
       onBytes(fetched.moved);
       return fetched;
     } catch (error) {
@@ -63,9 +67,10 @@ export class Receivers {
   }
 
   /** The least busy one, or one more while all are, and while there can be one. Throws NoThread. */
-  #receiver(): Receiver {
+  #receiver({ parts }: FetchErrand): Receiver {
+    const most = parts === undefined ? this.#most : Math.max(this.#most, MOST_THAT_PROVE);
     const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
-    if (least !== undefined && (least.active === 0 || this.#threads.length >= this.#most)) return least;
+    if (least !== undefined && (least.active === 0 || this.#threads.length >= most)) return least;
     try {
       const thread: Receiver = new Errands('receiver', this.#data);
       this.#threads.push(thread);

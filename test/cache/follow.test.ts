@@ -141,6 +141,17 @@ describe('the digests of its parts', { skip: noBlake3 }, () => {
     });
   });
 
+  test('that were proved on their way are not read again', async () => {
+    const proof: Proof = { kind: 'parts', parts: partsOf(BYTES, BLOCK_BYTES) };
+    const arrival = Arrival.of(SIZE, [{ start: 0, end: SIZE }]);
+    arrival.prove({ start: 0, end: 2 * BLOCK_BYTES });
+    arrival.prove({ start: 3 * BLOCK_BYTES, end: 4 * BLOCK_BYTES });
+    const spoiled = [1, 2, 3].reduce<Buffer>((bytes, block) => flipped(bytes, block * BLOCK_BYTES), BYTES);
+    await following(spoiled, arrival, proof, async (_, __, found) => {
+      assert.deepEqual(await found, { kind: 'parts', wrong: [2] });
+    });
+  });
+
   function partsOf(bytes: Buffer, size: number): PartDigests {
     const digests: string[] = [];
     for (let at = 0; at < bytes.length; at += size) {

@@ -101,3 +101,20 @@ describe('who waits for a block', () => {
 async function isSettled(work: Promise<unknown>): Promise<boolean> {
   return Promise.race([work.then(() => true), sleep(20).then(() => false)]);
 }
+
+test('a part is proved when all of its blocks are, and until somebody else may have written to it', () => {
+  const arrival = Arrival.of(10 * BLOCK_BYTES + 5);
+  const part = { start: 2 * BLOCK_BYTES, end: 4 * BLOCK_BYTES };
+  const last = { start: 8 * BLOCK_BYTES, end: 10 * BLOCK_BYTES + 5 };
+  for (const { start, end } of [part, last]) arrival.add(start, end);
+  assert.equal(arrival.isProved(part), false);
+  for (const proved of [part, last]) arrival.prove(proved);
+  assert.equal(arrival.isProved(part), true);
+  assert.equal(arrival.isProved(last), true);
+  assert.equal(arrival.isProved({ start: BLOCK_BYTES, end: part.end }), false);
+  arrival.add(part.start, part.end);
+  assert.equal(arrival.isProved(part), true, 'that it was written is no news');
+  arrival.doubt({ start: 3 * BLOCK_BYTES, end: 4 * BLOCK_BYTES });
+  assert.equal(arrival.isProved(part), false);
+  assert.equal(arrival.reachFrom(part.start, 100 * B), part.end, 'it is still there');
+});

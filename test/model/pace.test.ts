@@ -4,6 +4,7 @@ import { array, assert as assertProperty, boolean, double, integer, nat, propert
 import { BLOCK_BYTES } from '../../src/model/arrival.ts';
 import {
   firstPace,
+  grainOf,
   nextPace,
   partBytes,
   takePart,
@@ -138,6 +139,25 @@ test('part after part, every byte is asked for exactly once, and only the ends o
     }),
     RUNS,
   );
+});
+
+test('what is proved by parts comes in whole parts, unless it takes many requests to fill the way', () => {
+  const near = firstPace(0.1, BOUNDS);
+  assert.equal(grainOf(near, undefined), MiB);
+  assert.equal(grainOf(near, 8 * MiB), 8 * MiB);
+  assert.equal(grainOf(near, 700_001), MiB);
+  assert.equal(grainOf(firstPace(20, BOUNDS), 8 * MiB), MiB);
+  const resumed = [{ start: 3 * MiB, end: 40 * MiB }];
+  const { part, left } = takePart(resumed, 2 * MiB, 8 * MiB);
+  assert.deepEqual(part, { start: 3 * MiB, end: 8 * MiB });
+  assert.deepEqual(takePart(left, 2 * MiB, 8 * MiB).part, { start: 8 * MiB, end: 16 * MiB });
+});
+
+test('at a high rate, no request is for less than a moment', () => {
+  const near = firstPace(0.1, BOUNDS);
+  assert.equal(partBytes(near, MiB, BOUNDS, 1.2e9), 4 * MiB);
+  assert.equal(partBytes(near, MiB, BOUNDS, 1e8), MiB);
+  assert.equal(partBytes(near, MiB, BOUNDS, 1e12), 16 * MiB);
 });
 
 test('of nothing, nothing is taken', () => {

@@ -79,7 +79,9 @@ describe('a file is what it should be', { skip }, () => {
   for (const { name, content, file, partsProve = false, mismatch } of rows)
     test(name, async () => {
       await proving(content, partsProve, async (prover, handle, arrival) => {
-        const proved = await soon(prover.prove({ digests: undefined, ...file }, handle, arrival));
+        const proved = await soon(
+          prover.prove({ size: BYTES.length, digests: undefined, ...file }, handle, arrival),
+        );
         assert.deepEqual(proved.mismatch, mismatch);
       });
     });
@@ -108,7 +110,7 @@ describe('a file is what it should be', { skip }, () => {
 test('a file that never comes is let go of when its arrival is ended', async () => {
   await proving(Buffer.alloc(0), false, async (prover, file) => {
     const arrival = Arrival.of(BYTES.length);
-    const proving = soon(prover.prove({ digests: DIGESTS }, file, arrival));
+    const proving = soon(prover.prove({ size: BYTES.length, digests: DIGESTS }, file, arrival));
     arrival.end();
     assert.deepEqual((await proving).digests, {});
   });
@@ -136,7 +138,7 @@ test('while a file is hashed, the disk is read, and shows that it lives', async 
     false,
     async (prover, file, arrival) => {
       const before = progress.lastDiskSign;
-      const proving = prover.prove({ digests: DIGESTS }, file, arrival);
+      const proving = prover.prove({ size: BYTES.length, digests: DIGESTS }, file, arrival);
       assert.equal(progress.readingDisk, 1);
       await soon(proving);
       assert.equal(progress.readingDisk, 0);

@@ -1,17 +1,18 @@
 import type { Blake3 } from '../blake3.ts';
-import type { PartDigests } from '../model/proof.ts';
 
 /** Running digests of the parts of a file, as its bytes pass. */
 export class PartHasher {
   readonly #partSize: number;
   readonly #blake3: () => Blake3;
-  readonly #digests: string[] = [];
+  readonly #onPart: (digest: string) => void;
   #running: Blake3 | undefined;
   #left = 0;
 
-  constructor(partSize: number, blake3: () => Blake3) {
+  /** `onPart` hears the digest of each part, in order. */
+  constructor(partSize: number, blake3: () => Blake3, onPart: (digest: string) => void) {
     this.#partSize = partSize;
     this.#blake3 = blake3;
+    this.#onPart = onPart;
   }
 
   update(bytes: Buffer): void {
@@ -22,17 +23,13 @@ export class PartHasher {
       this.#running.update(piece);
       at += piece.length;
       this.#left -= piece.length;
-      if (this.#left === 0) this.#endPart();
+      if (this.#left === 0) this.end();
     }
   }
 
-  parts(): PartDigests {
-    this.#endPart();
-    return { size: this.#partSize, digests: this.#digests };
-  }
-
-  #endPart(): void {
-    if (this.#running !== undefined) this.#digests.push(this.#running.digest('hex'));
+  /** The last part is shorter. */
+  end(): void {
+    if (this.#running !== undefined) this.#onPart(this.#running.digest('hex'));
     this.#running = undefined;
   }
 }
