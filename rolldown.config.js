@@ -38,5 +38,5 @@ export default defineConfig([
   alone('write-back', 'src/write-back/main.ts'),
   alone('receiver', 'src/wire/receiver-thread.ts'),
   alone('digester', 'src/cache/digest-thread.ts'),
-  alone('prover', 'src/cache/prover-thread.ts'),
+  alone('part-digester', 'src/cache/part-digester-thread.ts'),
 ]);

@@ -5,6 +5,7 @@ import { idle } from './idle.ts';
 import { links } from './links.ts';
 import { cold, fromNginx, locked, overTls, small } from './restore.ts';
 import type { TableId } from './table-ids.ts';
+import { threads } from './threads.ts';
 import { upload } from './upload.ts';
 
 export const MEASUREMENTS: Readonly<Record<TableId, (place: Workplace) => Promise<readonly Table[]>>> = {
@@ -17,4 +18,5 @@ export const MEASUREMENTS: Readonly<Record<TableId, (place: Workplace) => Promis
   idle,
   links,
   growth,
+  threads,
 };

@@ -9,6 +9,7 @@ export const TABLE_IDS = [
   'idle',
   'links',
   'growth',
+  'threads',
 ] as const;
 
 export type TableId = (typeof TABLE_IDS)[number];

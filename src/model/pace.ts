@@ -44,6 +44,7 @@ const LEAST_PART = 1 * MiB;
 /** Below it, a stream is not held back by the way there. */
 const NEAR_MS = 2;
 const WIDTH_PER_MS = 4;
+const SMALL_FOR_ONE = 4;
 const GROWTH = 1.5;
 const WORTHWHILE = 1.08;
 const REST_MS = 2000;
@@ -54,6 +55,11 @@ export function firstPace(roundTripMs: number | undefined, bounds: PaceBounds): 
     roundTripMs === undefined || roundTripMs < NEAR_MS ? USUAL : Math.ceil(roundTripMs * WIDTH_PER_MS);
   const width = Math.max(1, Math.min(bounds.width, Math.max(USUAL, far)));
   return { width, leastPart: LEAST_PART, trial: undefined, restsUntil: 0 };
+}
+
+/** Requests side by side for whole small files, of which the way there and back is most. */
+export function smallWidth({ width }: Pace, bounds: PaceBounds): number {
+  return Math.min(bounds.width, width * SMALL_FOR_ONE);
 }
 
 /** Wider while that helps; narrower, and with larger parts, when the store says that it is too much. */

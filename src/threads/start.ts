@@ -7,7 +7,7 @@ const IS_SOURCE = import.meta.filename.endsWith('.ts');
 const THREADS = {
   receiver: '../wire/receiver-thread',
   digester: '../cache/digest-thread',
-  prover: '../cache/prover-thread',
+  'part-digester': '../cache/part-digester-thread',
 } as const;
 
 export type ThreadName = keyof typeof THREADS;

@@ -75,7 +75,8 @@ export class Downloader {
 
   /**
    * Fills a staged file and proves it. A file that was replaced meanwhile, or arrived wrong, is fetched once more on
-   * other connections, all of it but the parts that are known to be right; then it is `object-digest-differs`, `object-changed` or `object-size-differs`.
+   * other connections, all of it but the parts that are known to be right; then it is `object-digest-differs`,
+   * `object-changed` or `object-size-differs`.
    * What a killed run has left of it says nothing about the object when it turns out wrong.
    */
   async download(wanted: CatalogFile, staging: Staging): Promise<VerifiedFile> {
@@ -219,7 +220,7 @@ export class Downloader {
       }
     };
     try {
-      const fetched = await pacer.lanes.run(turn, () => {
+      const fetched = await pacer.smallLanes.run(turn, () => {
         this.#signal.throwIfAborted();
         pacer.asked(size);
         return progress.whileWaiting(() => withRetries(ATTEMPTS, isWorthRetrying, this.#signal, fetchOnce));
@@ -235,9 +236,9 @@ export class Downloader {
   }
 }
 
-/** This process can open no more. */
+/** This process can open no more: half for parts, half for small files. */
 function within({ width, partBytes }: PaceBounds): PaceBounds {
-  return { width: Math.min(width, connectionsAtOnce()), partBytes };
+  return { width: Math.min(width, Math.floor(connectionsAtOnce() / 2)), partBytes };
 }
 
 /** How one go at a file begins. */

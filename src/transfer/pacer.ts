@@ -1,5 +1,13 @@
 import { DOUBLED_SHARE, toAskAgain } from '../model/ask-again.ts';
-import { firstPace, grainOf, nextPace, partBytes, type Pace, type PaceBounds } from '../model/pace.ts';
+import {
+  firstPace,
+  grainOf,
+  smallWidth,
+  nextPace,
+  partBytes,
+  type Pace,
+  type PaceBounds,
+} from '../model/pace.ts';
 import { Lanes } from './lanes.ts';
 import type { PartFetch } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
@@ -11,6 +19,8 @@ const NEWS = 0.2;
 /** Keeps the pace of all requests: how many lanes there are, and how much is asked for in each. */
 export class Pacer {
   readonly lanes: Lanes;
+  /** Of small files, whose requests are over before the way is full. */
+  readonly smallLanes: Lanes;
   readonly #progress: Progress;
   readonly #bounds: PaceBounds;
   readonly #timer: NodeJS.Timeout;
@@ -34,6 +44,7 @@ export class Pacer {
     this.#bounds = bounds;
     this.#pace = firstPace(undefined, bounds);
     this.lanes = new Lanes(this.#pace.width);
+    this.smallLanes = new Lanes(smallWidth(this.#pace, bounds));
     this.#last = { now: performance.now(), bytes: 0 };
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
@@ -91,12 +102,12 @@ export class Pacer {
     const bytes = this.#progress.bytesDone;
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
     this.#rate = rate;
-    const isFull = this.#wasFull && this.lanes.isFull;
-    const sample = { now, rate, isFull, isThrottled: this.#isThrottled };
+    const isFull = this.lanes.isFull || this.smallLanes.isFull;
+    const sample = { now, rate, isFull: isFull && this.#wasFull, isThrottled: this.#isThrottled };
     this.#use(nextPace(this.#pace, sample, this.#bounds));
     this.#last = { now, bytes };
     this.#isThrottled = false;
-    this.#wasFull = this.lanes.isFull;
+    this.#wasFull = isFull;
     if (this.#asked >= this.#progress.bytesTotal && this.#usualRate !== undefined)
       this.#askAgain(this.#usualRate);
   }
@@ -112,6 +123,8 @@ export class Pacer {
 
   #use(pace: Pace): void {
     this.#pace = pace;
-    if (this.lanes.width !== pace.width) this.lanes.width = pace.width;
+    if (this.lanes.width === pace.width) return;
+    this.lanes.width = pace.width;
+    this.smallLanes.width = smallWidth(pace, this.#bounds);
   }
 }

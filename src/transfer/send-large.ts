@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { loadBlake3 } from '../blake3.ts';
-import type { PartProver } from '../cache/part-prover.ts';
+import type { PartDigester } from '../cache/part-digester.ts';
 import { Digester } from '../model/digester.ts';
 import { PartHasher } from '../model/part-hasher.ts';
 import { partSizeFor } from '../model/parts.ts';
@@ -17,7 +17,7 @@ import {
 } from './upload-item.ts';
 
 export interface LargeTools extends SendingTools {
-  readonly prover: PartProver;
+  readonly prover: PartDigester;
   /** Undefined where objects are written in one go. */
   readonly shared: SharedUploads | undefined;
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identityOf } from '../cache/digest.ts';
-import { PartProver } from '../cache/part-prover.ts';
+import { PartDigester } from '../cache/part-digester.ts';
 import { toModelCacheError, type ModelCacheError } from '../errors.ts';
 import type { Listing } from '../model/bucket.ts';
 import { countOf } from '../model/count.ts';
@@ -72,7 +72,7 @@ export async function sendFiles(
 class Sending {
   readonly #tools: UploadTools & SendingTools;
   readonly #stop = new AbortController();
-  readonly #prover = new PartProver();
+  readonly #prover = new PartDigester();
 
   constructor(tools: UploadTools) {
     const signal = AbortSignal.any([tools.signal, this.#stop.signal]);

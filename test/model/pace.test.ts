@@ -5,6 +5,7 @@ import { BLOCK_BYTES } from '../../src/model/arrival.ts';
 import {
   firstPace,
   grainOf,
+  smallWidth,
   nextPace,
   partBytes,
   takePart,
@@ -151,6 +152,12 @@ test('what is proved by parts comes in whole parts, unless it takes many request
   const { part, left } = takePart(resumed, 2 * MiB, 8 * MiB);
   assert.deepEqual(part, { start: 3 * MiB, end: 8 * MiB });
   assert.deepEqual(takePart(left, 2 * MiB, 8 * MiB).part, { start: 8 * MiB, end: 16 * MiB });
+});
+
+test('of small files there are more side by side, within the same bounds', () => {
+  assert.equal(smallWidth(firstPace(0.1, BOUNDS), BOUNDS), 32);
+  assert.equal(smallWidth(firstPace(20, BOUNDS), BOUNDS), 64);
+  assert.equal(smallWidth(firstPace(0.1, BOUNDS), { ...BOUNDS, width: 10 }), 10);
 });
 
 test('at a high rate, no request is for less than a moment', () => {

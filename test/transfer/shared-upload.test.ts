@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import type { PartsFound } from '../../src/cache/part-digests.ts';
-import { PartProver } from '../../src/cache/part-prover.ts';
+import { PartDigester } from '../../src/cache/part-digester.ts';
 import { ModelCacheError } from '../../src/errors.ts';
 import { Lanes } from '../../src/transfer/lanes.ts';
 import { PartsProof } from '../../src/transfer/parts-proof.ts';
@@ -15,7 +15,7 @@ import { CacheDir, sha256 } from '../cache/cache-dir.ts';
 import { MemoryBucket } from './memory-bucket.ts';
 
 const dir = new CacheDir();
-const prover = new PartProver();
+const prover = new PartDigester();
 after(() => {
   prover.close();
   rmSync(dir.path, { recursive: true });

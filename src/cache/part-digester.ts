@@ -19,7 +19,7 @@ type PartsThread = Errands<PartsErrand, string, PartsFound | undefined, SystemFa
  * A thread that reads files beside whatever else is done with them, started when there is one to read; where there can
  * be none, they are read here.
  */
-export class PartProver {
+export class PartDigester {
   #thread: PartsThread | undefined;
 
   /**
@@ -62,7 +62,7 @@ export class PartProver {
 
   #startedThread(): PartsThread | undefined {
     try {
-      return (this.#thread ??= new Errands('prover', {}));
+      return (this.#thread ??= new Errands('part-digester', {}));
     } catch (error) {
       if (!(error instanceof NoThread)) throw error;
       return undefined;
