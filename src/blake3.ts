@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type * as blakeHash from '@napi-rs/blake-hash';
 
-/** A running BLAKE3 digest. */
+/** A running BLAKE3 digest: several times as fast as SHA-256 (npm run bench -- --only digests). */
 export type Blake3 = Pick<blakeHash.Blake3Hasher, 'update' | 'digest'>;
 
 let maker: (() => Blake3) | 'none' | undefined;

@@ -14,6 +14,7 @@ export function formatDocument(record: MeasurementRecord): string {
     formatMachine(measurements),
     HOW_TO_READ,
     ...tables.map(({ rounds, table }) => section(table, rounds)),
+    WHAT_BOUNDS_IT,
     WHAT_IT_DOES_NOT_SHOW,
     formatCommands(tables.map(({ table }) => table)),
   ]
@@ -32,10 +33,21 @@ const HOW_TO_READ = `## How to read it
   a run with a wrong byte fails.
 - A run beside which others used more than ${MAX_FOREIGN * 100} % of the processors is dropped. \\* marks a row that had no clean run: all of them count there.`;
 
+const WHAT_BOUNDS_IT = `## What bounds it
+
+- Where client and server share two processors, no row can be faster than its client CPU and server CPU together, by two. model-cache hashes every byte with SHA-256, from the first to
+  the last of a file, on one processor, and reads it back for that: the peers do neither. "Where the time goes" shows the thread that hashes busy from the first byte to the last, and "What
+  hashing takes" what that costs at least. So a restore with full SHA-256 that is bound by processors takes longer here than one that proves nothing; one that is bound by its link does not.
+- A locked start has only BLAKE3 to make, in the threads that receive.
+- A start loads this program, and Node: the first milliseconds belong to one processor.
+- For many small files, the thread that decides and publishes is the busiest, with its garbage collection.
+- Each thread takes Node memory of its own, whatever it does. Of what a restore takes, most is Node's.`;
+
 const WHAT_IT_DOES_NOT_SHOW = `## What it does not show
 
 - A real provider's servers and a real network. Server and client share this machine's processors, so what one saves the other may use; only the shaped links have a
   distance, and their model is simple: one rate, one delay, one queue, independent losses, TCP cubic.
+- More than two processors, where the thread that hashes, and those that receive, have one each.
 - A disk: what is restored is in memory, or in the page cache. \`npm run bench:flush\` measures what flushing costs.
 - The best settings of the other tools. "tuned" is one hand-picked setting for each, not a search.
 - Equal work. model-cache verifies, restores links and refs, and can resume; the others copy.`;

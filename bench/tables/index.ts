@@ -1,5 +1,6 @@
 import type { Table } from '../report/table.ts';
 import type { Workplace } from '../workplace.ts';
+import { digests } from './digests.ts';
 import { growth } from './growth.ts';
 import { idle } from './idle.ts';
 import { links } from './links.ts';
@@ -19,4 +20,5 @@ export const MEASUREMENTS: Readonly<Record<TableId, (place: Workplace) => Promis
   links,
   growth,
   threads,
+  digests,
 };

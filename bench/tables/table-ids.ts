@@ -10,6 +10,7 @@ export const TABLE_IDS = [
   'links',
   'growth',
   'threads',
+  'digests',
 ] as const;
 
 export type TableId = (typeof TABLE_IDS)[number];

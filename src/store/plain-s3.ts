@@ -17,7 +17,7 @@ import type { Page } from './s3-pages.ts';
 import { requestText } from './s3-signer.ts';
 import type { FetchedRange, ObjectBody, RangeOrder, StoredObject } from './store.ts';
 
-/** A connection decrypts some 1 GB/s on one core; without TLS, one thread is faster than any link. */
+/** To decrypt is what bounds a thread that receives; without TLS, one is faster than any link. */
 const MOST_RECEIVERS = 4;
 
 /**

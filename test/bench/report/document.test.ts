@@ -18,7 +18,15 @@ test('a table that is measured again replaces the earlier one, and the others st
   const document = formatDocument(readRecord(file));
   assert.deepEqual(
     [...document.matchAll(/^## (.*)$/gm)].map(([, title]) => title),
-    ['The machine', 'How to read it', 'Cold', 'Small files again', 'What it does not show', 'Commands'],
+    [
+      'The machine',
+      'How to read it',
+      'Cold',
+      'Small files again',
+      'What bounds it',
+      'What it does not show',
+      'Commands',
+    ],
   );
   assert.match(document, /\| s5cmd \| 1 \(0\) \| 2\.00 /);
   assert.match(document, /^- s5cmd: `s5cmd cp`$/m);
