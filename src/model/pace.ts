@@ -34,8 +34,9 @@ export interface PaceSample {
 }
 
 const MiB = 1024 * 1024;
-const FEWEST = 4;
-const USUAL = 8;
+/** Enough for a server nearby; with more, the beginning of a file comes no sooner than its end, and waits to be hashed. */
+const NEARBY = 4;
+const FEWEST = 2;
 /** With more, what is left of a file near its end is too little for parts of the format. */
 const MANY = 32;
 /** What is done sooner is not worth its request. */
@@ -44,16 +45,16 @@ const LEAST_PART = 1 * MiB;
 /** Below it, a stream is not held back by the way there. */
 const NEAR_MS = 2;
 const WIDTH_PER_MS = 4;
-const SMALL_FOR_ONE = 4;
+const SMALL_FOR_ONE = 8;
 const GROWTH = 1.5;
-const WORTHWHILE = 1.08;
+const WORTHWHILE = 1.2;
 const REST_MS = 2000;
 
 /** To begin with; the farther away a store is, the more requests it takes to fill the way. */
 export function firstPace(roundTripMs: number | undefined, bounds: PaceBounds): Pace {
   const far =
-    roundTripMs === undefined || roundTripMs < NEAR_MS ? USUAL : Math.ceil(roundTripMs * WIDTH_PER_MS);
-  const width = Math.max(1, Math.min(bounds.width, Math.max(USUAL, far)));
+    roundTripMs === undefined || roundTripMs < NEAR_MS ? NEARBY : Math.ceil(roundTripMs * WIDTH_PER_MS);
+  const width = Math.max(1, Math.min(bounds.width, Math.max(NEARBY, far)));
   return { width, leastPart: LEAST_PART, trial: undefined, restsUntil: 0 };
 }
 

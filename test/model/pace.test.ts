@@ -22,9 +22,9 @@ const SLOW_DOWN = { now: 1000, rate: 1e8, isFull: true, isThrottled: true };
 
 describe('to begin with, there are more requests the farther away the store is', () => {
   const rows: readonly { name: string; roundTrip?: number; most?: number; width: number }[] = [
-    { name: 'nothing is known', width: 8 },
-    { name: 'on this machine', roundTrip: 0.1, width: 8 },
-    { name: 'in this zone', roundTrip: 1.9, width: 8 },
+    { name: 'nothing is known', width: 4 },
+    { name: 'on this machine', roundTrip: 0.1, width: 4 },
+    { name: 'in this zone', roundTrip: 1.9, width: 4 },
     { name: 'in this region', roundTrip: 5, width: 20 },
     { name: 'on another continent', roundTrip: 150, width: 64 },
     { name: 'this process may open two files more', roundTrip: 150, most: 2, width: 2 },
@@ -44,7 +44,7 @@ describe('the next pace', () => {
   test('is wider while that helps', () => {
     const trying = nextPace(steady, fast, BOUNDS);
     assert.equal(trying.width, 12);
-    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.2e8 }, BOUNDS).width, 18);
+    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.3e8 }, BOUNDS).width, 18);
   });
 
   test('is as before when it has not helped, and nothing is tried for a while', () => {
@@ -70,8 +70,8 @@ describe('the next pace', () => {
       [16, 4],
       [8, 8],
       [4, 16],
-      [4, 16],
-      [4, 16],
+      [2, 16],
+      [2, 16],
     ]);
   });
 
@@ -115,7 +115,10 @@ describe('how much is asked for', () => {
   ];
   for (const { name, pace, left, mib } of rows)
     test(`${name}: ${mib} MiB`, () =>
-      assert.equal(partBytes({ ...firstPace(undefined, BOUNDS), ...pace }, left, BOUNDS), mib * MiB));
+      assert.equal(
+        partBytes({ ...firstPace(undefined, BOUNDS), width: 8, ...pace }, left, BOUNDS),
+        mib * MiB,
+      ));
 });
 
 test('part after part, every byte is asked for exactly once, and only the ends of a file are within a block', () => {
@@ -161,7 +164,7 @@ test('of small files there are more side by side, within the same bounds', () =>
 });
 
 test('at a high rate, no request is for less than a moment', () => {
-  const near = firstPace(0.1, BOUNDS);
+  const near = { ...firstPace(0.1, BOUNDS), width: 8 };
   assert.equal(partBytes(near, MiB, BOUNDS, 1.2e9), 4 * MiB);
   assert.equal(partBytes(near, MiB, BOUNDS, 1e8), MiB);
   assert.equal(partBytes(near, MiB, BOUNDS, 1e12), 16 * MiB);

@@ -11,7 +11,7 @@ const SAMPLE_MS = 250;
 
 test('the first round trip that is known says how many lanes there are', (context) => {
   const { pacer } = pacing(context, 1000 * MiB);
-  assert.equal(pacer.lanes.width, 8);
+  assert.equal(pacer.lanes.width, 4);
   pacer.know(undefined);
   pacer.know(5);
   assert.equal(pacer.lanes.width, 20);
@@ -23,7 +23,7 @@ test('parts become smaller towards the end of all that is wanted', (context) => 
   const { pacer } = pacing(context, 1000 * MiB);
   assert.equal(pacer.next(), 16 * MiB);
   pacer.asked(1000 * MiB - 32 * MiB);
-  assert.equal(pacer.next(), 2 * MiB);
+  assert.equal(pacer.next(), 4 * MiB);
   pacer.asked(32 * MiB);
   assert.equal(pacer.next(), MiB);
 });
@@ -36,7 +36,7 @@ describe('with time', () => {
       progress.addBytes(mib * MiB);
       await pass();
     }
-    assert.ok(pacer.lanes.width > 8, `${pacer.lanes.width}`);
+    assert.ok(pacer.lanes.width > 4, `${pacer.lanes.width}`);
     busy.stop();
   });
 
@@ -47,7 +47,7 @@ describe('with time', () => {
       progress.addBytes(mib * MiB);
       await pass();
     }
-    assert.equal(pacer.lanes.width, 8);
+    assert.equal(pacer.lanes.width, 4);
     busy.stop();
   });
 
@@ -57,9 +57,9 @@ describe('with time', () => {
     pacer.throttled();
     pacer.throttled();
     await pass();
-    assert.deepEqual([pacer.lanes.width, pacer.next()], [4, 2 * MiB]);
+    assert.deepEqual([pacer.lanes.width, pacer.next()], [2, 2 * MiB]);
     await pass();
-    assert.deepEqual([pacer.lanes.width, pacer.next()], [4, 2 * MiB]);
+    assert.deepEqual([pacer.lanes.width, pacer.next()], [2, 2 * MiB]);
   });
 });
 
