@@ -36,7 +36,7 @@ const HOW_TO_READ = `## How to read it
 const WHAT_BOUNDS_IT = `## What bounds it
 
 - Where client and server share two processors, no row can be faster than its client CPU and server CPU together, by two. model-cache hashes every byte with SHA-256, from the first to
-  the last of a file, on one processor, and reads it back for that: the peers do neither. "Where the time goes" shows the thread that hashes busy from the first byte to the last, and "What
+  the last of a file, on one processor, and reads it back for that: the peers do neither. "Where the time goes" shows the thread that hashes busy nearly all the time, and "What
   hashing takes" what that costs at least. So a restore with full SHA-256 that is bound by processors takes longer here than one that proves nothing; one that is bound by its link does not.
 - A locked start has only BLAKE3 to make, in the threads that receive.
 - A start loads this program, and Node: the first milliseconds belong to one processor.
