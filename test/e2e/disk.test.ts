@@ -220,8 +220,9 @@ async function failingInTheMiddle(
 ): Promise<Started> {
   const signs = await scratchDir(context);
   const [asked, done] = [join(signs, 'asked'), join(signs, 'done')];
-  const holdSecondRange: Script = (request, response, count) => {
-    const isHeld = request.headers.range?.startsWith(`bytes=${16 * MIB}-`) === true && !existsSync(done);
+  const holdLastRanges: Script = (request, response, count) => {
+    const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const isHeld = start >= 16 * MIB && !existsSync(done);
     if (isHeld) writeFileSync(asked, '');
     const isOver = isHeld ? eventually('the fault', () => existsSync(done), 10) : Promise.resolve();
     void isOver.then(() => forwardTo(minio.endpoint)(request, response, count));
@@ -233,7 +234,7 @@ async function failingInTheMiddle(
     ${INIT}
     wait
     ${next}`;
-  return withServer(holdSecondRange, ({ endpoint }) =>
+  return withServer(holdLastRanges, ({ endpoint }) =>
     run(signs, script, { AWS_ENDPOINT_URL: endpoint, SMALL: sha256(SMALL) }),
   );
 }
