@@ -161,8 +161,16 @@ function bytesJournaled(dir: string): number {
 }
 
 function bytesIn(journal: string): number {
-  const text = existsSync(journal) ? readFileSync(journal, 'utf8') : '';
-  return bytesInRanges(wholeBlocks(SIZE, parseJournal(text)?.done ?? []));
+  return bytesInRanges(wholeBlocks(SIZE, parseJournal(textOf(journal))?.done ?? []));
+}
+
+/** The next start may just be giving it its own name. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function partialFiles(dir: string): readonly string[] {
