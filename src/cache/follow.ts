@@ -21,7 +21,7 @@ const READ_BYTES = 512 * 1024;
 const TURN_BYTES = 8 * 1024 * 1024;
 
 interface Running {
-  /** From `position` on, what needs no hashing ends here. */
+  /** Where the part that begins at `position` ends, if it needs no hashing; else `position`. */
   readonly skip: (position: number, arrival: Arrival) => number;
   readonly update: (bytes: Buffer) => void;
   readonly found: () => Found;
@@ -42,8 +42,11 @@ export async function followFile(
   for (let position = 0; position < size;) {
     await arrival.block(position);
     if (arrival.isEnded) return undefined;
-    position = running.skip(position, arrival);
-    if (position >= size) break;
+    const next = running.skip(position, arrival);
+    if (next > position) {
+      position = next;
+      continue;
+    }
     const length = arrival.reachFrom(position, block.length) - position;
     const start = position;
     const bytesRead = disk.during(() => readSync(fd, block, 0, length, start));
@@ -93,14 +96,14 @@ class PartsDigest implements Running {
     });
   }
 
-  /** Parts that were proved on their way. */
+  /** One that was proved on its way. */
   skip(position: number, arrival: Arrival): number {
     const { size } = this.#parts;
     const start = this.#place * size;
     const end = Math.min(this.#size, start + size);
-    if (position !== start || start >= this.#size || !arrival.isProved({ start, end })) return position;
+    if (position !== start || !arrival.isProved({ start, end })) return position;
     this.#place += 1;
-    return this.skip(end, arrival);
+    return end;
   }
 
   update(bytes: Buffer): void {

@@ -97,9 +97,10 @@ export function partBytes({ width, leastPart }: Pace, left: number, bounds: Pace
  * Where requests begin and end, in bytes. What is proved by parts is proved on its way when it comes in whole parts; where
  * it takes many requests to fill the way, these are smaller.
  */
-export function grainOf({ width }: Pace, partSize: number | undefined): number {
-  const canBeParts = partSize !== undefined && partSize % BLOCK_BYTES === 0 && width <= MANY;
-  return canBeParts ? partSize : BLOCK_BYTES;
+export function grainOf({ width }: Pace, partSize: number | undefined, bounds: PaceBounds): number {
+  if (partSize === undefined || partSize % BLOCK_BYTES !== 0 || partSize > bounds.partBytes)
+    return BLOCK_BYTES;
+  return width <= MANY ? partSize : BLOCK_BYTES;
 }
 
 /** Of `ranges`, the first bytes, up to a grain's beginning; and what is left then. */

@@ -69,7 +69,7 @@ export class Pacer {
 
   /** Where requests are to begin and end, if it can be had, in bytes: at parts of this size. */
   grain(partSize: number | undefined): number {
-    return grainOf(this.#pace, partSize);
+    return grainOf(this.#pace, partSize, this.#bounds);
   }
 
   /** What has to be asked for again is taken back. */

@@ -152,6 +152,16 @@ describe('the digests of its parts', { skip: noBlake3 }, () => {
     });
   });
 
+  test('behind one that was proved, the next is waited for', async () => {
+    const proof: Proof = { kind: 'parts', parts: partsOf(BYTES, BLOCK_BYTES) };
+    const arrival = Arrival.of(SIZE);
+    arrival.prove({ start: 0, end: BLOCK_BYTES });
+    await following(BYTES, arrival, proof, async (_, __, found) => {
+      setTimeout(() => arrival.add(BLOCK_BYTES, SIZE), 20);
+      assert.deepEqual(await found, { kind: 'parts', wrong: [] });
+    });
+  });
+
   function partsOf(bytes: Buffer, size: number): PartDigests {
     const digests: string[] = [];
     for (let at = 0; at < bytes.length; at += size) {

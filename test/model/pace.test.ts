@@ -147,10 +147,11 @@ test('part after part, every byte is asked for exactly once, and only the ends o
 
 test('what is proved by parts comes in whole parts, unless it takes many requests to fill the way', () => {
   const near = firstPace(0.1, BOUNDS);
-  assert.equal(grainOf(near, undefined), MiB);
-  assert.equal(grainOf(near, 8 * MiB), 8 * MiB);
-  assert.equal(grainOf(near, 700_001), MiB);
-  assert.equal(grainOf(firstPace(20, BOUNDS), 8 * MiB), MiB);
+  assert.equal(grainOf(near, undefined, BOUNDS), MiB);
+  assert.equal(grainOf(near, 8 * MiB, BOUNDS), 8 * MiB);
+  assert.equal(grainOf(near, 700_001, BOUNDS), MiB);
+  assert.equal(grainOf(firstPace(20, BOUNDS), 8 * MiB, BOUNDS), MiB);
+  assert.equal(grainOf(near, 8 * MiB, { ...BOUNDS, partBytes: 4 * MiB }), MiB, '--part-size is the bound');
   const resumed = [{ start: 3 * MiB, end: 40 * MiB }];
   const { part, left } = takePart(resumed, 2 * MiB, 8 * MiB);
   assert.deepEqual(part, { start: 3 * MiB, end: 8 * MiB });
