@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { signsOfThread } from './disk-signs.ts';
 import { Outbox } from './outbox.ts';
+import { asSystemError, type SystemFailure } from './system-failure.ts';
 import { startThread, type ThreadName } from './start.ts';
 
 /** What crosses to a thread. */
@@ -39,6 +40,13 @@ export class ErrandFailed<Failure> extends Error {
 export interface ThreadEnded {
   readonly kind: 'thread-ended';
   readonly message: string;
+}
+
+/** What an errand threw, where all that fails in its thread is the system's: as if it had been thrown here. */
+export function thrownHere(error: unknown): unknown {
+  if (!(error instanceof ErrandFailed)) return error;
+  const failure = error.failure as SystemFailure | ThreadEnded;
+  return 'kind' in failure ? new Error(`a thread has ended: ${failure.message}`) : asSystemError(failure);
 }
 
 const LOOK_EVERY_MS = 200;

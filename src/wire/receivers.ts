@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { Errands, ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
+import { Crew } from '../threads/crew.ts';
+import { ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
 import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 
@@ -24,22 +25,20 @@ export class FetchFailed extends Error {
 /** To receive and to hash is more than one processor does at the speed of a fast link. */
 const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 
-type Receiver = Errands<FetchErrand, FetchSaid, Fetched, FetchFailure>;
-
 /** Threads that receive: whatever a disk or a connection does there, the thread that they work for goes on. */
 export class Receivers {
-  readonly #data: Omit<ReceiverData, 'signs'>;
+  readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure>;
   readonly #most: number;
-  readonly #threads: Receiver[] = [];
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
-    this.#data = { endpoint, patience };
+    const data: Omit<ReceiverData, 'signs'> = { endpoint, patience };
+    this.#crew = new Crew('receiver', data);
     this.#most = most;
   }
 
   /**
    * Fetches one range. Settles when the thread has let go of it, with `FetchFailed` if it did not come, or was stopped by
-   * `signal`: only then may its file be closed.
+   * `signal`: only then may its file be closed. Throws NoThread.
    */
   async fetch(errand: FetchErrand, events: FetchEvents, signal: AbortSignal | undefined): Promise<Fetched> {
     const { onBegun, onBytes, onDiskBusy } = events;
@@ -50,8 +49,9 @@ export class Receivers {
     const onDisk = (isStuck: boolean): void => {
       if (isStuck) onDiskBusy();
     };
+    const most = errand.parts === undefined ? this.#most : Math.max(this.#most, MOST_THAT_PROVE);
     try {
-      const fetched = await this.#receiver(errand).run(errand, { onSaid, onDisk }, signal);
+      const fetched = await this.#crew.least(most).run(errand, { onSaid, onDisk }, signal);
       onBytes(fetched.moved);
       return fetched;
     } catch (error) {
@@ -63,21 +63,6 @@ export class Receivers {
   }
 
   close(): void {
-    for (const thread of this.#threads) thread.close();
-  }
-
-  /** The least busy one, or one more while all are, and while there can be one. Throws NoThread. */
-  #receiver({ parts }: FetchErrand): Receiver {
-    const most = parts === undefined ? this.#most : Math.max(this.#most, MOST_THAT_PROVE);
-    const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
-    if (least !== undefined && (least.active === 0 || this.#threads.length >= most)) return least;
-    try {
-      const thread: Receiver = new Errands('receiver', this.#data);
-      this.#threads.push(thread);
-      return thread;
-    } catch (error) {
-      if (least === undefined) throw error;
-      return least;
-    }
+    this.#crew.close();
   }
 }

@@ -1,0 +1,42 @@
+import { Errands } from './errands.ts';
+import { NoThread, type ThreadName } from './start.ts';
+
+/** Threads of one kind, each started when it is needed. */
+export class Crew<Errand, Said, Result, Failure> {
+  readonly #name: ThreadName;
+  readonly #data: object;
+  readonly #threads: Errands<Errand, Said, Result, Failure>[] = [];
+
+  constructor(name: ThreadName, data: object) {
+    this.#name = name;
+    this.#data = data;
+  }
+
+  /** The least busy of them, or one more while all are busy, at most so many, and while there can be. Throws NoThread. */
+  least(most: number): Errands<Errand, Said, Result, Failure> {
+    const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
+    if (least !== undefined && (least.active === 0 || this.#threads.length >= most)) return least;
+    try {
+      const thread = new Errands<Errand, Said, Result, Failure>(this.#name, this.#data);
+      this.#threads.push(thread);
+      return thread;
+    } catch (error) {
+      if (least === undefined || !(error instanceof NoThread)) throw error;
+      return least;
+    }
+  }
+
+  /** The same; undefined where there can be none. */
+  leastOrNone(most: number): Errands<Errand, Said, Result, Failure> | undefined {
+    try {
+      return this.least(most);
+    } catch (error) {
+      if (!(error instanceof NoThread)) throw error;
+      return undefined;
+    }
+  }
+
+  close(): void {
+    for (const thread of this.#threads) thread.close();
+  }
+}
