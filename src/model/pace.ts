@@ -29,6 +29,8 @@ export interface PaceSample {
   readonly rate: number;
   /** All requests that may be side by side were, all the time. */
   readonly isFull: boolean;
+  /** Whoever receives had hardly a pause: more requests bring nothing sooner. */
+  readonly isBusy: boolean;
   /** The store has said that it is too much. */
   readonly isThrottled: boolean;
 }
@@ -63,10 +65,13 @@ export function smallWidth({ width }: Pace, bounds: PaceBounds): number {
   return Math.min(bounds.width, width * SMALL_FOR_ONE);
 }
 
-/** Wider while that helps; narrower, and with larger parts, when the store says that it is too much. */
+/**
+ * Wider while that helps; narrower where fewer keep whoever receives busy, and narrower, with larger parts, when the
+ * store says that it is too much.
+ */
 export function nextPace(
   pace: Pace,
-  { now, rate, isFull, isThrottled }: PaceSample,
+  { now, rate, isFull, isBusy, isThrottled }: PaceSample,
   bounds: PaceBounds,
 ): Pace {
   const { width, leastPart, trial, restsUntil } = pace;
@@ -74,6 +79,10 @@ export function nextPace(
   if (isThrottled) {
     const narrower = Math.max(Math.min(FEWEST, bounds.width), Math.floor(width / 2));
     return { width: narrower, leastPart: Math.min(bounds.partBytes, leastPart * 2), ...rested };
+  }
+  if (isBusy) {
+    const narrower = Math.max(Math.min(NEARBY, width), Math.floor(width / GROWTH));
+    return { ...pace, width: narrower, trial: undefined };
   }
   if (!isFull) return { ...pace, trial: undefined };
   if (trial !== undefined && rate < trial.rate * WORTHWHILE) return { ...pace, width: trial.from, ...rested };

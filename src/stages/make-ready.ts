@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { layout } from '../cache/layout.ts';
 import { writeOwnFile } from '../cache/own-files.ts';
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
@@ -43,7 +44,9 @@ async function restoreOrExplain(
   let prepared: PreparedDir | undefined;
   try {
     read = await reporter.phase('catalog', () =>
-      readStore(context, patienceOf(context)).catch((error: unknown) => toModelCacheError(error)),
+      readStore(context, patienceOf(context), (store) => prepareForCold(context, store)).catch(
+        (error: unknown) => toModelCacheError(error),
+      ),
     );
     stop.throwIfAborted();
     const prepare = async (candidate: DirCandidate): Promise<PreparedDir> =>
@@ -73,6 +76,12 @@ async function restoreOrExplain(
       onPrepared(prepared);
     }
   }
+}
+
+/** Where no earlier start has left anything, all that is in the bucket will be fetched. */
+function prepareForCold({ settings }: Context, store: Store): void {
+  const isCold = !settings.dirs.some((dir) => existsSync(layout.state(dir)));
+  if (isCold) store.ranges?.prepare(settings.paceBounds.width);
 }
 
 async function restoreInto(

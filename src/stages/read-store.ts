@@ -18,11 +18,19 @@ export interface ReadStore {
   readonly refused: number;
 }
 
-/** Connects and reads what the store holds; of a locked start, what is locked of it. */
-export async function readStore(context: Context, patience: Patience): Promise<ReadStore> {
+/**
+ * Connects and reads what the store holds; of a locked start, what is locked of it. `onOpen` is called before anything
+ * is sent to it.
+ */
+export async function readStore(
+  context: Context,
+  patience: Patience,
+  onOpen: (store: Store) => void = () => undefined,
+): Promise<ReadStore> {
   const { settings, lock, log, stop } = context;
   if (lock instanceof ModelCacheError) throw lock;
   const store = await connect(context);
+  onOpen(store);
   const { catalog, refused } = await readPatiently(store, patience, stop, (store, signal) =>
     lock === undefined
       ? readCatalog(store, {

@@ -36,6 +36,8 @@ function deniedIsMissing(ranges: Ranges): Ranges {
     get roundTrip() {
       return ranges.roundTrip;
     },
+    takeLoad: () => ranges.takeLoad(),
+    prepare: (connections) => ranges.prepare(connections),
     fetch: async (order) => {
       try {
         return await ranges.fetch(order);

@@ -90,6 +90,14 @@ export class PlainS3 {
     };
   }
 
+  takeLoad(): number {
+    return this.#receivers.takeLoad();
+  }
+
+  prepare(connections: number): void {
+    this.#receivers.prepare(connections);
+  }
+
   async fetch(order: RangeOrder): Promise<FetchedRange> {
     const { key, range, etag, signal } = order;
     const headers = {

@@ -15,7 +15,13 @@ const writeTo = promisify(write);
 
 /** Any store's, by its `get`. */
 export function rangesByGet(store: Pick<Store, 'get'>): Ranges {
-  return { provesParts: false, fetch: (order) => fetchByGet(store, order), roundTrip: undefined };
+  return {
+    provesParts: false,
+    roundTrip: undefined,
+    takeLoad: () => 0,
+    prepare: () => undefined,
+    fetch: (order) => fetchByGet(store, order),
+  };
 }
 
 async function fetchByGet(store: Pick<Store, 'get'>, order: RangeOrder): Promise<FetchedRange> {

@@ -59,6 +59,8 @@ export class S3Store implements Store {
       get roundTrip() {
         return plain?.roundTrip;
       },
+      takeLoad: () => plain?.takeLoad() ?? 0,
+      prepare: (connections) => plain?.prepare(connections),
       fetch: (order) => this.#fetch(order),
     };
     if (plain === undefined) events.onOnlySdk(settings.onlySdk ?? 'the address of the bucket');

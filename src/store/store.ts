@@ -41,11 +41,15 @@ export interface Store {
 
 /** Bytes of objects, written where they belong. Errors are those of `Store`, and the disk's own. */
 export interface Ranges {
+  /** Something is likely to be fetched soon, over at most so many connections: what takes time may be begun. */
+  prepare(connections: number): void;
   /**
    * Writes one range of an object. Settles when nothing is written any more. `object-changed` and `object-size-differs`
    * before a byte of another object is written.
    */
   fetch(order: RangeOrder): Promise<FetchedRange>;
+  /** Of the time since this was asked last, the share in which no more could have been received; 0 to 1. */
+  takeLoad(): number;
   /** `RangeOrder.parts` are heeded. */
   readonly provesParts: boolean;
   /** Milliseconds that the store takes to accept a connection; undefined while that is not known. */

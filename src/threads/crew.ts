@@ -36,6 +36,14 @@ export class Crew<Errand, Said, Result, Failure> {
     }
   }
 
+  /** The load of the least busy of them since this was asked last; 0 while there is none. */
+  takeLeastLoad(): number {
+    return this.#threads.reduce(
+      (least, thread) => Math.min(least, thread.takeLoad()),
+      this.#threads.length === 0 ? 0 : 1,
+    );
+  }
+
   close(): void {
     for (const thread of this.#threads) thread.close();
   }

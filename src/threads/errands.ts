@@ -1,3 +1,4 @@
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { Worker } from 'node:worker_threads';
 import { signsOfThread } from './disk-signs.ts';
 import { Outbox } from './outbox.ts';
@@ -65,6 +66,7 @@ export class Errands<Errand, Said, Result, Failure> {
   /** To be told to stop when a signal aborts: one listener serves many errands. */
   readonly #stoppedBy = new WeakMap<AbortSignal, Set<number>>();
   #ids = 0;
+  #loadBefore: EventLoopUtilization | undefined;
   #looking: NodeJS.Timeout | undefined;
   #ended: ThreadEnded | undefined;
 
@@ -104,6 +106,16 @@ export class Errands<Errand, Said, Result, Failure> {
       this.#pending.delete(id);
       if (this.#pending.size === 0) this.#rest();
     }
+  }
+
+  /** Of the time since this was asked last, the share in which the thread had something to do; 0 to 1. */
+  takeLoad(): number {
+    const { performance } = this.#worker;
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#loadBefore);
+    this.#loadBefore = now;
+    // Of a loop that has not begun it may be anything.
+    return Math.min(1, Math.max(0, utilization));
   }
 
   close(): void {

@@ -61,7 +61,7 @@ export class Downloader {
     events: DownloadEvents,
   ) {
     const ranges = store.ranges ?? rangesByGet(store);
-    this.#tools = { ranges, progress, pacer: new Pacer(progress, within(bounds)) };
+    this.#tools = { ranges, progress, pacer: new Pacer(ranges, progress, within(bounds)) };
     this.#prover = new Prover(progress, partsProve, signal);
     this.#signal = signal;
     this.#events = events;

@@ -8,11 +8,14 @@ import {
   type Pace,
   type PaceBounds,
 } from '../model/pace.ts';
+import type { Ranges } from '../store/store.ts';
 import { Lanes } from './lanes.ts';
 import type { PartFetch } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
 
 const SAMPLE_MS = 250;
+/** A thread that waits less than the rest of the time is what holds up the others. */
+const BUSY = 0.8;
 /** Of what is known of the usual rate, so much is from the last part. */
 const NEWS = 0.2;
 
@@ -21,6 +24,7 @@ export class Pacer {
   readonly lanes: Lanes;
   /** Of small files, whose requests are over before the way is full. */
   readonly smallLanes: Lanes;
+  readonly #ranges: Pick<Ranges, 'takeLoad'>;
   readonly #progress: Progress;
   readonly #bounds: PaceBounds;
   readonly #timer: NodeJS.Timeout;
@@ -39,7 +43,8 @@ export class Pacer {
   /** Of parts that have come, in bytes per second. */
   #usualRate: number | undefined;
 
-  constructor(progress: Progress, bounds: PaceBounds) {
+  constructor(ranges: Pick<Ranges, 'takeLoad'>, progress: Progress, bounds: PaceBounds) {
+    this.#ranges = ranges;
     this.#progress = progress;
     this.#bounds = bounds;
     this.#pace = firstPace(undefined, bounds);
@@ -103,7 +108,8 @@ export class Pacer {
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
     this.#rate = rate;
     const isFull = this.lanes.isFull || this.smallLanes.isFull;
-    const sample = { now, rate, isFull: isFull && this.#wasFull, isThrottled: this.#isThrottled };
+    const isBusy = this.#ranges.takeLoad() > BUSY;
+    const sample = { now, rate, isFull: isFull && this.#wasFull, isBusy, isThrottled: this.#isThrottled };
     this.#use(nextPace(this.#pace, sample, this.#bounds));
     this.#last = { now, bytes };
     this.#isThrottled = false;

@@ -1,5 +1,5 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { RequestSender, type RequestBody } from './request-sender.ts';
 import { MAX_HEAD_BYTES, parseResponseHead, UnusualAnswer, type ResponseHead } from './response-head.ts';
 
@@ -32,7 +32,7 @@ export interface Exchanged {
   readonly isSent: boolean;
 }
 
-/** The other side closed a connection that had been used before, and of this answer nothing came. */
+/** The other side closed a connection that had been kept, and of this answer nothing came. */
 export class ClosedBeforeAnswer extends Error {}
 
 /** A connection ended in the middle of an answer. */
@@ -50,12 +50,16 @@ interface Exchange {
   readonly reader: AnswerReader;
   readonly done: PromiseWithResolvers<Exchanged>;
   readonly sender: RequestSender;
+  /** The connection had been accepted before: what is kept may be closed at any moment. */
+  readonly wasKept: boolean;
   head: Buffer | undefined;
   left: number | undefined;
   keepsAlive: boolean;
 }
 
 export interface ConnectionEvents {
+  /** The other side has accepted it, after so many milliseconds. */
+  readonly onAccepted?: (connectMs: number) => void;
   /** A session by which the next TLS connection is made in fewer round trips. */
   readonly onSession: (session: Buffer) => void;
   /** It is no more. */
@@ -69,7 +73,6 @@ export class Connection {
   readonly #socket: Socket;
   readonly #events: ConnectionEvents;
   #exchange: Exchange | undefined;
-  #exchanges = 0;
   #looks = 0;
   #error: Error | undefined;
 
@@ -84,7 +87,10 @@ export class Connection {
       },
     });
     this.#socket.setNoDelay(true);
-    this.#socket.once('connect', () => (this.connectMs = performance.now() - start));
+    this.#socket.once('connect', () => {
+      this.connectMs = performance.now() - start;
+      events.onAccepted?.(this.connectMs);
+    });
     this.#socket.on('session', (fresh: Buffer) => events.onSession(fresh));
     this.#socket.on('error', (error) => (this.#error ??= error));
     this.#socket.once('close', () => this.#closed());
@@ -99,8 +105,8 @@ export class Connection {
   exchange({ head, body }: PlainRequest, reader: AnswerReader): Promise<Exchanged> {
     const done = Promise.withResolvers<Exchanged>();
     const sender = new RequestSender(this.#socket, () => (this.#looks = 0));
-    this.#exchange = { reader, done, sender, head: undefined, left: undefined, keepsAlive: true };
-    this.#exchanges += 1;
+    const wasKept = this.connectMs !== undefined;
+    this.#exchange = { reader, done, sender, wasKept, head: undefined, left: undefined, keepsAlive: true };
     this.#looks = 0;
     sender.send(head, body).catch((error: unknown) => this.destroy(error as Error));
     return done.promise;
@@ -176,10 +182,10 @@ export class Connection {
     this.#events.onEnd(this);
   }
 
-  #reason({ head, left }: Exchange): Error {
+  #reason({ head, left, wasKept }: Exchange): Error {
     const isUntouched = head === undefined && left === undefined;
     const isOurs = this.#error !== undefined && (this.#error as NodeJS.ErrnoException).syscall === undefined;
-    if (isUntouched && this.#exchanges > 1 && !isOurs) return new ClosedBeforeAnswer();
+    if (isUntouched && wasKept && !isOurs) return new ClosedBeforeAnswer();
     return (
       this.#error ?? new AnswerCutOff(left === undefined ? 'no answer came' : 'the connection ended early')
     );
@@ -198,5 +204,6 @@ function open({ host, port, isTls, ca }: Endpoint, session: Buffer | undefined, 
     ...(session === undefined ? {} : { session }),
     ALPNProtocols: ['http/1.1'],
   };
-  return connectTls(options);
+  // Only where it is needed: it takes Node 10 ms to load.
+  return process.getBuiltinModule('node:tls').connect(options);
 }

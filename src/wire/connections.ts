@@ -62,6 +62,18 @@ export class Connections {
     return { isSent, connectMs: fresh.connectMs };
   }
 
+  /**
+   * Makes one for a request that is to come, and, when the way there is known, as many more as `more` says for its
+   * milliseconds. Whoever asks meanwhile has them: they take a request before they are accepted.
+   */
+  openAhead(more: (connectMs: number) => number): void {
+    this.#idle.push(
+      this.#open((connectMs) => {
+        for (let left = more(connectMs); left > 0; left -= 1) this.#idle.unshift(this.#open());
+      }),
+    );
+  }
+
   close(): void {
     clearInterval(this.#looking);
     for (const connection of this.#all) connection.destroy();
@@ -87,8 +99,9 @@ export class Connections {
     }
   }
 
-  #open(): Connection {
+  #open(onAccepted?: (connectMs: number) => void): Connection {
     const connection = new Connection(this.#endpoint, this.#memory, this.#session, {
+      ...(onAccepted && { onAccepted }),
       onSession: (session) => (this.#session = session),
       onEnd: (ended) => this.#all.delete(ended),
     });

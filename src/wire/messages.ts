@@ -39,6 +39,12 @@ export interface FetchErrand {
   readonly onNewConnection: boolean;
 }
 
+/** Connections are made, for what is to be fetched soon. */
+export interface AheadErrand {
+  /** At most, side by side. */
+  readonly connections: number;
+}
+
 export type FetchSaid =
   /** The answer is of this object; its bytes come now. Not told of files that are made here. */
   | { readonly kind: 'begun'; readonly etag: string }

@@ -1,9 +1,10 @@
 import { workerData } from 'node:worker_threads';
+import { firstPace } from '../model/pace.ts';
 import { ownDiskSigns, serve } from '../threads/serve.ts';
 import { systemFailure } from '../threads/system-failure.ts';
 import { Silence } from './connection.ts';
 import { Connections } from './connections.ts';
-import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import type { AheadErrand, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 import { DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
 import { UnusualAnswer } from './response-head.ts';
 import { stepBack } from './step-back.ts';
@@ -36,8 +37,9 @@ const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES)
 const underWay = new Map<number, UnderWay>();
 
 stepBack();
-serve<FetchErrand, FetchSaid, Fetched, FetchFailure>({
-  go: fetchRange,
+serve<FetchErrand | AheadErrand, FetchSaid, Fetched | undefined, FetchFailure>({
+  go: (errand, id, say) =>
+    'request' in errand ? fetchRange(errand, id, say) : Promise.resolve(openAhead(errand)),
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
   failureOf: (error) => failureOf(error as Broken),
 });
@@ -62,6 +64,11 @@ async function fetchRange(errand: FetchErrand, id: number, say: (said: FetchSaid
   } finally {
     underWay.delete(id);
   }
+}
+
+function openAhead({ connections: most }: AheadErrand): undefined {
+  const bounds = { width: most, partBytes: 0 };
+  connections.openAhead((connectMs) => firstPace(connectMs, bounds).width - 1);
 }
 
 function tellMoved(): void {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Crew } from '../threads/crew.ts';
 import { ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
-import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import type { AheadErrand, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 
 export interface FetchEvents {
   /** The answer is of this object; its bytes come now. Not told of small files. */
@@ -22,18 +22,32 @@ export class FetchFailed extends Error {
   }
 }
 
+/** Enough to begin with; what a server keeps for nothing is not free. */
+const AHEAD = 16;
+
 /** To receive and to hash is more than one processor does at the speed of a fast link. */
 const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 
 /** Threads that receive: whatever a disk or a connection does there, the thread that they work for goes on. */
 export class Receivers {
-  readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure>;
+  readonly #crew: Crew<FetchErrand | AheadErrand, FetchSaid, Fetched | undefined, FetchFailure>;
   readonly #most: number;
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
     const data: Omit<ReceiverData, 'signs'> = { endpoint, patience };
     this.#crew = new Crew('receiver', data);
     this.#most = most;
+  }
+
+  /** Something is to be fetched soon, over so many connections at most: what takes time is begun. */
+  prepare(connections: number): void {
+    const errand = { connections: Math.min(AHEAD, connections) };
+    const nothing = { onSaid: () => undefined, onDisk: () => undefined };
+    // Whatever is wrong, the first fetch meets it again.
+    this.#crew
+      .leastOrNone(1)
+      ?.run(errand, nothing)
+      .catch(() => undefined);
   }
 
   /**
@@ -51,7 +65,7 @@ export class Receivers {
     };
     const most = errand.parts === undefined ? this.#most : Math.max(this.#most, MOST_THAT_PROVE);
     try {
-      const fetched = await this.#crew.least(most).run(errand, { onSaid, onDisk }, signal);
+      const fetched = (await this.#crew.least(most).run(errand, { onSaid, onDisk }, signal)) as Fetched;
       onBytes(fetched.moved);
       return fetched;
     } catch (error) {
@@ -60,6 +74,11 @@ export class Receivers {
       if (failure.kind !== 'thread-ended' && failure.moved > 0) onBytes(failure.moved);
       throw new FetchFailed(failure);
     }
+  }
+
+  /** Of the time since this was asked last, the share in which no thread could have received more; 0 to 1. */
+  takeLoad(): number {
+    return this.#crew.takeLeastLoad();
   }
 
   close(): void {

@@ -18,7 +18,7 @@ import type { ByteRange } from '../../src/model/parts.ts';
 const RUNS = { seed: 5, numRuns: 200 };
 const MiB = 1024 * 1024;
 const BOUNDS: PaceBounds = { width: 64, partBytes: 16 * MiB };
-const SLOW_DOWN = { now: 1000, rate: 1e8, isFull: true, isThrottled: true };
+const SLOW_DOWN: PaceSample = { now: 1000, rate: 1e8, isFull: true, isBusy: false, isThrottled: true };
 
 describe('to begin with, there are more requests the farther away the store is', () => {
   const rows: readonly { name: string; roundTrip?: number; most?: number; width: number }[] = [
@@ -39,7 +39,7 @@ describe('to begin with, there are more requests the farther away the store is',
 
 describe('the next pace', () => {
   const steady: Pace = { ...firstPace(undefined, BOUNDS), width: 8 };
-  const fast: PaceSample = { now: 1000, rate: 1e8, isFull: true, isThrottled: false };
+  const fast: PaceSample = { now: 1000, rate: 1e8, isFull: true, isBusy: false, isThrottled: false };
 
   test('is wider while that helps', () => {
     const trying = nextPace(steady, fast, BOUNDS);
@@ -56,6 +56,19 @@ describe('the next pace', () => {
 
   test('is no other while not all requests that may be side by side are', () => {
     assert.deepEqual(nextPace(steady, { ...fast, isFull: false }, BOUNDS), steady);
+  });
+
+  test('is no wider, however much comes, while whoever receives is busy: it is narrower, down to a few', () => {
+    const busy = { ...fast, isBusy: true };
+    let pace: Pace = { ...steady, trial: { from: 6, rate: 1e7 } };
+    const seen: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      pace = nextPace(pace, { ...busy, now: 1000 + round * 250 }, BOUNDS);
+      seen.push(pace.width);
+    }
+    assert.deepEqual(seen, [5, 4, 4, 4]);
+    assert.equal(nextPace({ ...steady, width: 2 }, busy, BOUNDS).width, 2);
+    assert.equal(nextPace(pace, { ...fast, now: 3000 }, BOUNDS).width, 6);
   });
 
   test('has fewer requests for larger parts when the store says that it is too much, as often as it says so', () => {
@@ -80,6 +93,7 @@ describe('the next pace', () => {
       now: nat(100_000),
       rate: double({ min: 0, max: 1e10, noNaN: true }),
       isFull: boolean(),
+      isBusy: boolean(),
       isThrottled: boolean(),
     });
     assertProperty(

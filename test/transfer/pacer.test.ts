@@ -40,6 +40,18 @@ describe('with time', () => {
     busy.stop();
   });
 
+  test('there are no more while whoever receives is busy', async (context) => {
+    const { pacer, progress, load, pass } = pacing(context, 1000 * MiB);
+    load.now = 0.9;
+    const busy = keepBusy(pacer, 100);
+    for (const mib of [10, 20, 30]) {
+      progress.addBytes(mib * MiB);
+      await pass();
+    }
+    assert.equal(pacer.lanes.width, 4);
+    busy.stop();
+  });
+
   test('there are as many as before while some are free', async (context) => {
     const { pacer, progress, pass } = pacing(context, 1000 * MiB);
     const busy = keepBusy(pacer, 3);
@@ -135,13 +147,20 @@ describe('when everything was asked for', () => {
 function pacing(
   context: TestContext,
   bytes: number,
-): { pacer: Pacer; progress: Progress; clock: { now: number }; pass: () => Promise<void> } {
+): {
+  pacer: Pacer;
+  progress: Progress;
+  clock: { now: number };
+  load: { now: number };
+  pass: () => Promise<void>;
+} {
   const clock = { now: 1000 };
+  const load = { now: 0 };
   context.mock.method(performance, 'now', () => clock.now);
   mock.timers.enable({ apis: ['setInterval'] });
   const progress = new Progress();
   progress.expect(1, bytes);
-  const pacer = new Pacer(progress, BOUNDS);
+  const pacer = new Pacer({ takeLoad: () => load.now }, progress, BOUNDS);
   context.after(() => {
     pacer.stop();
     mock.timers.reset();
@@ -151,7 +170,7 @@ function pacing(
     mock.timers.tick(SAMPLE_MS);
     await new Promise(setImmediate);
   };
-  return { pacer, progress, clock, pass };
+  return { pacer, progress, clock, load, pass };
 }
 
 /** So many things that want a lane, until they are stopped. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Silence } from '../../src/wire/connection.ts';
 import { Connections } from '../../src/wire/connections.ts';
 import { soon } from '../store/bodies.ts';
+import { freePort } from '../support/free-port.ts';
 import { Heard } from './heard.ts';
 import { GET, plainAnswer, withTcp, type Answer, type ScriptedTcp } from './scripted-tcp.ts';
 
@@ -89,6 +90,53 @@ describe('a kept connection that is closed before the answer', () => {
         for (let turn = 0; turn < round % 7; turn += 1) await new Promise(setImmediate);
       }
     });
+  });
+});
+
+describe('connections that are made ahead', () => {
+  test('are those that the first requests have, as many as their way asks for', async () => {
+    await sharing(says, async (connections, { asked, sockets }) => {
+      const accepted = Promise.withResolvers<number>();
+      connections.openAhead((connectMs) => {
+        accepted.resolve(connectMs);
+        return 2;
+      });
+      assert.ok((await soon(accepted.promise)) > 0);
+      while (sockets.length < 3) await sleep(2);
+      await Promise.all([1, 2, 3].map(() => connections.exchange(REQUEST, new Heard())));
+      assert.deepEqual([new Set(numbers(asked)).size, sockets.length], [3, 3]);
+    });
+  });
+
+  test('take a request before they are accepted', async () => {
+    await sharing(says, async (connections, { sockets }) => {
+      connections.openAhead(() => 0);
+      await connections.exchange(REQUEST, new Heard());
+      assert.equal(sockets.length, 1);
+    });
+  });
+
+  test('and closed before their first request: it is sent on a new one', async () => {
+    await sharing(says, async (connections, { asked, sockets }) => {
+      connections.openAhead(() => 0);
+      while (sockets.length === 0) await sleep(2);
+      sockets[0]?.resetAndDestroy();
+      const heard = new Heard();
+      await soon(connections.exchange(REQUEST, heard));
+      assert.deepEqual([heard.body, numbers(asked)], ['body 1', [2]]);
+    });
+  });
+
+  test('to a server that takes none: the first request tells why', async () => {
+    const connections = new Connections(
+      { host: '127.0.0.1', port: await freePort(), isTls: false, ca: undefined },
+      Buffer.alloc(4096),
+      0,
+    );
+    connections.openAhead(() => 5);
+    await sleep(20);
+    await assert.rejects(soon(connections.exchange(REQUEST, new Heard())), { code: 'ECONNREFUSED' });
+    connections.close();
   });
 });
 

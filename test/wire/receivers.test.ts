@@ -222,6 +222,31 @@ test('when the thread ends, so does whatever it was on', async () => {
   );
 });
 
+test('what is prepared has its connections when it is fetched', async () => {
+  await receiving(whole, async (receivers, { asked, sockets }) => {
+    receivers.prepare(3);
+    while (sockets.length < 3) await sleep(5);
+    const fetch = (): Promise<Fetched> => fetchBy(receivers, { into: { path: freshPath(), mode: 0o600 } });
+    await Promise.all([fetch(), fetch(), fetch()]);
+    assert.deepEqual([asked.length, sockets.length], [3, 3]);
+  });
+});
+
+test('a thread that waits has little load, and what has no thread has none', async () => {
+  await receiving(
+    () => undefined,
+    async (receivers) => {
+      assert.equal(receivers.takeLoad(), 0);
+      receivers.prepare(1);
+      await sleep(300);
+      receivers.takeLoad();
+      await sleep(300);
+      const load = receivers.takeLoad();
+      assert.ok(load >= 0 && load < 0.5, `found ${load}`);
+    },
+  );
+});
+
 function fetchBy(
   receivers: Receivers,
   errand: Partial<FetchErrand> & Pick<FetchErrand, 'into'>,
