@@ -25,7 +25,7 @@ export interface PartsFound {
 }
 
 /** Read, and hashed while the processor still has it at hand. Divides every part size of the format. */
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 512 * 1024;
 
 /**
  * Hashes a file part after part. `onPart` hears the MD5 of each, in order: what is sent under it is what was proved here.

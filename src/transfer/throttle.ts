@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const BURST_MS = 250;
 
 /** What is given to a connection at a time: the grain of progress, and of a limit. */
-const PIECE = { most: 256 * 1024, least: 16 * 1024, ofLimitMs: 50 };
+const PIECE = { most: 512 * 1024, least: 16 * 1024, ofLimitMs: 50 };
 
 /** Holds back whoever sends, so that all together stay below so many bytes a second. */
 export class Throttle {

@@ -32,8 +32,8 @@ test('a stopped sender does not wait for its turn', async () => {
 
 test('pieces are small where little may be sent, so that what is waited for is never silent for long', () => {
   for (const [limit, piece] of [
-    [undefined, 256 * 1024],
-    [100_000_000, 256 * 1024],
+    [undefined, 512 * 1024],
+    [100_000_000, 512 * 1024],
     [1_000_000, 50_000],
     [1000, 16 * 1024],
   ] as const)
