@@ -6,12 +6,25 @@ import { LimitUpload } from '../contestants/limit-put.ts';
 import * as limit from '../contestants/limit.ts';
 import type { DataSet } from '../data-sets.ts';
 import { checkEveryByte } from '../measure/every-byte.ts';
-import type { Entrant } from '../measure/race.ts';
+import type { Entrant, Row } from '../measure/race.ts';
 import { measure } from '../measure/run.ts';
 import { commandWords } from '../report/command-words.ts';
 import type { MinioHost } from '../stores/minio-host.ts';
-import type { StoredSet } from '../stores/stored-set.ts';
-import type { Workplace } from '../workplace.ts';
+import { at, type StoredSet } from '../stores/stored-set.ts';
+import type { Limits, Workplace } from '../workplace.ts';
+import type { Placed } from './places.ts';
+
+/** Those of the contestants that were asked for, each into an empty folder. */
+export function restoreRace(
+  place: Workplace,
+  { site, stored }: Placed,
+  contestants: readonly Contestant[],
+  limits?: Limits,
+): Promise<readonly Row[]> {
+  const store = at(site, stored);
+  const entrants = place.chosen(contestants).map((contestant) => restoring(place, contestant, store));
+  return place.race(entrants, site, limits);
+}
 
 /** Restores a set into an empty folder. */
 export function restoring(place: Workplace, contestant: Contestant, store: StoredSet): Entrant {

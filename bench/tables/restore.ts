@@ -5,14 +5,12 @@ import * as modelCache from '../contestants/model-cache.ts';
 import * as rclone from '../contestants/rclone.ts';
 import * as s5cmd from '../contestants/s5cmd.ts';
 import * as sdk from '../contestants/sdk.ts';
-import { F5, SMALL_FILES } from '../data-sets.ts';
+import { SMALL_FILES } from '../data-sets.ts';
 import type { Row } from '../measure/race.ts';
 import { TRANSFER, type Table } from '../report/table.ts';
-import { startNginx, whyNoNginx, type Nginx } from '../stores/nginx.ts';
-import type { Site } from '../stores/site.ts';
-import { at, type Unplaced } from '../stores/stored-set.ts';
 import type { Workplace } from '../workplace.ts';
-import { restoring } from './entrants.ts';
+import { restoreRace } from './entrants.ts';
+import { notRun, onMinio, onMinioWithTls, withNginx, type Placed } from './places.ts';
 
 const peers = (rcloneFlags: readonly string[] = []): readonly Contestant[] => [
   s5cmd.restore('s5cmd'),
@@ -28,15 +26,17 @@ const VERIFIED =
 
 /** The F5 set from MinIO. */
 export async function cold(place: Workplace): Promise<readonly Table[]> {
-  const { site, store } = await onPlainMinio(place);
-  const rows = await run(place, site, store, [limit.restore(), modelCache.restore, ...peers()]);
+  const rows = await restoreRace(place, await onMinio(place), [
+    limit.restore(),
+    modelCache.restore,
+    ...peers(),
+  ]);
   return [{ title: 'Cold restore from MinIO', text: [VERIFIED], columns: TRANSFER, rows }];
 }
 
 /** The same, of what a lock file names. */
 export async function locked(place: Workplace): Promise<readonly Table[]> {
-  const { site, store } = await onPlainMinio(place);
-  const rows = await run(place, site, store, [
+  const rows = await restoreRace(place, await onMinio(place), [
     limit.restore(),
     modelCache.lockedRestore,
     s5cmd.restore('s5cmd'),
@@ -47,17 +47,19 @@ export async function locked(place: Workplace): Promise<readonly Table[]> {
 }
 
 export async function fromNginx(place: Workplace): Promise<readonly Table[]> {
-  return withNginx(place, async ({ plain }, stored) => {
-    const rows = await run(place, plain, stored, [
-      limit.restore(),
-      modelCache.restore,
-      ...peers(rclone.FAST_LIST),
-    ]);
-    const text = [
-      'Where the server costs little: files by sendfile, and a listing written beforehand. ' + VERIFIED,
-    ];
-    return [{ title: 'Cold restore from nginx', text, columns: TRANSFER, rows }];
-  });
+  const title = 'Cold restore from nginx';
+  const text = [
+    'Where the server costs little: files by sendfile, and a listing written beforehand. ' + VERIFIED,
+  ];
+  const contestants = [limit.restore(), modelCache.restore, ...peers(rclone.FAST_LIST)];
+  return withNginx<readonly Table[]>(
+    place,
+    async ({ plain: site }, stored) => {
+      const rows = await restoreRace(place, { site, stored }, contestants);
+      return [{ title, text, columns: TRANSFER, rows }];
+    },
+    (why) => [notRun(title, why)],
+  );
 }
 
 /** From both servers; the limit is that of the same server without TLS. */
@@ -67,22 +69,26 @@ export async function overTls(place: Workplace): Promise<readonly Table[]> {
   const text = [
     'Every tool checks the certificate. The C reader speaks no TLS: its row is the same server without it, measured right before.',
   ];
-  const plain = await onPlainMinio(place);
-  const minioLimit = await run(place, plain.site, plain.store, [withoutTls]);
-  const site = await place.minio.tls();
-  const fromMinio = await run(place, site, plain.store, contestants);
-  const ofNginx = await withNginx(place, async (nginx, stored) => {
-    const nginxLimit = await run(place, nginx.plain, stored, [withoutTls]);
-    const rows = [...nginxLimit, ...(await run(place, nginx.tls, stored, contestants))];
-    return [{ title: 'Cold restore from nginx over TLS', text, columns: TRANSFER, rows }];
-  });
-  const rows = [...minioLimit, ...fromMinio];
-  return [{ title: 'Cold restore from MinIO over TLS', text, columns: TRANSFER, rows }, ...ofNginx];
+  const plainAndTls = async (plain: Placed, tls: () => Promise<Placed>): Promise<readonly Row[]> => [
+    ...(await restoreRace(place, plain, [withoutTls])),
+    ...(await restoreRace(place, await tls(), contestants)),
+  ];
+  const rows = await plainAndTls(await onMinio(place), () => onMinioWithTls(place));
+  const title = 'Cold restore from nginx over TLS';
+  const ofNginx = await withNginx<Table>(
+    place,
+    async ({ plain, tls }, stored) => {
+      const fromTls = (): Promise<Placed> => Promise.resolve({ site: tls, stored });
+      return { title, text, columns: TRANSFER, rows: await plainAndTls({ site: plain, stored }, fromTls) };
+    },
+    (why) => notRun(title, why),
+  );
+  return [{ title: 'Cold restore from MinIO over TLS', text, columns: TRANSFER, rows }, ofNginx];
 }
 
 export async function small(place: Workplace): Promise<readonly Table[]> {
-  const { site, store } = await onPlainMinio(place, SMALL_FILES);
-  const rows = await run(place, site, store, [
+  const placed = await onMinio(place, SMALL_FILES);
+  const rows = await restoreRace(place, placed, [
     limit.restore(),
     limit.restore('limit (C reader, 1 thread)', { threads: 1, partMiB: 16 }),
     modelCache.restore,
@@ -93,47 +99,7 @@ export async function small(place: Workplace): Promise<readonly Table[]> {
     aws.restore,
     sdk.restore,
   ]);
-  const { sizes } = store.set;
+  const { sizes } = placed.stored.set;
   const title = `Cold restore of ${sizes.length} files of ${(sizes[0] ?? 0) / 1024} KiB from MinIO`;
   return [{ title, text: [VERIFIED], columns: TRANSFER, rows }];
-}
-
-async function onPlainMinio(
-  place: Workplace,
-  shape = F5,
-): Promise<{ readonly site: Site; readonly store: Unplaced }> {
-  const store = await place.minio.stored(place.set(shape));
-  return { site: await place.minio.plain(), store };
-}
-
-async function withNginx(
-  place: Workplace,
-  work: (nginx: Nginx, stored: Unplaced) => Promise<readonly Table[]>,
-): Promise<readonly Table[]> {
-  const why = whyNoNginx();
-  if (why !== undefined) {
-    place.tell(`skipped: ${why}`);
-    return [{ title: 'Cold restore from nginx', text: [`Not run: ${why}.`], columns: [], rows: [] }];
-  }
-  const { store } = await onPlainMinio(place);
-  const client = await place.minio.client();
-  const nginx = await startNginx(place.scratch.dir, store, client, place.minio.certified);
-  try {
-    return await work(nginx, store);
-  } finally {
-    await nginx.stop();
-  }
-}
-
-function run(
-  place: Workplace,
-  site: Site,
-  stored: Unplaced,
-  contestants: readonly Contestant[],
-): Promise<readonly Row[]> {
-  const store = at(site, stored);
-  return place.race(
-    place.chosen(contestants).map((contestant) => restoring(place, contestant, store)),
-    site,
-  );
 }

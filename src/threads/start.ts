@@ -23,6 +23,8 @@ export function startThread(name: ThreadName, workerData: unknown): Worker {
     // Node looks for it in every thread that begins, which ends when it has been removed.
     process.cwd();
     const worker = new Worker(join(import.meta.dirname, file), {
+      // As `top -H` shows it.
+      name,
       workerData,
       // Nothing of the environment is their business.
       env: {},
