@@ -45,10 +45,10 @@ const MANY = 32;
 const LEAST_SECONDS = 0.03;
 const LEAST_PART = 1 * MiB;
 /** Below it, a stream is not held back by the way there. */
-const NEAR_MS = 2;
+const NEAR_MS = 4;
 const WIDTH_PER_MS = 4;
 const SMALL_FOR_ONE = 8;
-const GROWTH = 1.5;
+const GROWTH = 2;
 const WORTHWHILE = 1.2;
 const REST_MS = 2000;
 
@@ -77,7 +77,7 @@ export function nextPace(
   const { width, leastPart, trial, restsUntil } = pace;
   const rested = { trial: undefined, restsUntil: now + REST_MS };
   if (isThrottled) {
-    const narrower = Math.max(Math.min(FEWEST, bounds.width), Math.floor(width / 2));
+    const narrower = Math.max(Math.min(FEWEST, bounds.width), Math.floor(width / GROWTH));
     return { width: narrower, leastPart: Math.min(bounds.partBytes, leastPart * 2), ...rested };
   }
   if (isBusy) {

@@ -15,7 +15,7 @@ import type { Progress } from './progress.ts';
 
 const SAMPLE_MS = 250;
 /** A thread that waits less than the rest of the time is what holds up the others. */
-const BUSY = 0.8;
+const BUSY = 0.65;
 /** Of what is known of the usual rate, so much is from the last part. */
 const NEWS = 0.2;
 

@@ -24,7 +24,7 @@ describe('to begin with, there are more requests the farther away the store is',
   const rows: readonly { name: string; roundTrip?: number; most?: number; width: number }[] = [
     { name: 'nothing is known', width: 4 },
     { name: 'on this machine', roundTrip: 0.1, width: 4 },
-    { name: 'in this zone', roundTrip: 1.9, width: 4 },
+    { name: 'in this zone', roundTrip: 3.9, width: 4 },
     { name: 'in this region', roundTrip: 5, width: 20 },
     { name: 'on another continent', roundTrip: 150, width: 64 },
     { name: 'this process may open two files more', roundTrip: 150, most: 2, width: 2 },
@@ -43,15 +43,15 @@ describe('the next pace', () => {
 
   test('is wider while that helps', () => {
     const trying = nextPace(steady, fast, BOUNDS);
-    assert.equal(trying.width, 12);
-    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.3e8 }, BOUNDS).width, 18);
+    assert.equal(trying.width, 16);
+    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.3e8 }, BOUNDS).width, 32);
   });
 
   test('is as before when it has not helped, and nothing is tried for a while', () => {
     const back = nextPace(nextPace(steady, fast, BOUNDS), { ...fast, now: 1250, rate: 1.01e8 }, BOUNDS);
     assert.equal(back.width, 8);
     assert.equal(nextPace(back, { ...fast, now: 3000 }, BOUNDS).width, 8);
-    assert.equal(nextPace(back, { ...fast, now: 3300 }, BOUNDS).width, 12);
+    assert.equal(nextPace(back, { ...fast, now: 3300 }, BOUNDS).width, 16);
   });
 
   test('is no other while not all requests that may be side by side are', () => {
@@ -60,15 +60,15 @@ describe('the next pace', () => {
 
   test('is no wider, however much comes, while whoever receives is busy: it is narrower, down to a few', () => {
     const busy = { ...fast, isBusy: true };
-    let pace: Pace = { ...steady, trial: { from: 6, rate: 1e7 } };
+    let pace: Pace = { ...steady, width: 18, trial: { from: 6, rate: 1e7 } };
     const seen: number[] = [];
     for (let round = 0; round < 4; round += 1) {
       pace = nextPace(pace, { ...busy, now: 1000 + round * 250 }, BOUNDS);
       seen.push(pace.width);
     }
-    assert.deepEqual(seen, [5, 4, 4, 4]);
+    assert.deepEqual(seen, [9, 4, 4, 4]);
     assert.equal(nextPace({ ...steady, width: 2 }, busy, BOUNDS).width, 2);
-    assert.equal(nextPace(pace, { ...fast, now: 3000 }, BOUNDS).width, 6);
+    assert.equal(nextPace(pace, { ...fast, now: 3000 }, BOUNDS).width, 8);
   });
 
   test('has fewer requests for larger parts when the store says that it is too much, as often as it says so', () => {
