@@ -5,6 +5,7 @@ import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { exportsFor, formatExports, type Exports } from '../handover/environment.ts';
 import type { DirCandidate } from '../model/budget.ts';
 import type { Store } from '../store/store.ts';
+import { withinOpenFiles } from '../transfer/files-at-once.ts';
 import { Progress } from '../transfer/progress.ts';
 import { withPatience } from '../transfer/watchdog.ts';
 import { findDir, refuseWithoutSpace, type FoundDir } from './choose-dir.ts';
@@ -81,7 +82,7 @@ async function restoreOrExplain(
 /** Where no earlier start has left anything, all that is in the bucket will be fetched. */
 function prepareForCold({ settings }: Context, store: Store): void {
   const isCold = !settings.dirs.some((dir) => existsSync(layout.state(dir)));
-  if (isCold) store.ranges?.prepare(settings.paceBounds.width);
+  if (isCold) store.ranges?.prepare(withinOpenFiles(settings.paceBounds).width);
 }
 
 async function restoreInto(

@@ -17,9 +17,7 @@ export class Crew<Errand, Said, Result, Failure> {
     const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
     if (least !== undefined && (least.active === 0 || this.#threads.length >= most)) return least;
     try {
-      const thread = new Errands<Errand, Said, Result, Failure>(this.#name, this.#data);
-      this.#threads.push(thread);
-      return thread;
+      return this.#begin({});
     } catch (error) {
       if (least === undefined || !(error instanceof NoThread)) throw error;
       return least;
@@ -36,6 +34,16 @@ export class Crew<Errand, Said, Result, Failure> {
     }
   }
 
+  /** Starts the first one before there is an errand, with more to know than the others; nothing where there can be none. */
+  beginAhead(more: object): void {
+    if (this.#threads.length > 0) return;
+    try {
+      this.#begin(more);
+    } catch (error) {
+      if (!(error instanceof NoThread)) throw error;
+    }
+  }
+
   /** The load of the least busy of them since this was asked last; 0 while there is none. */
   takeLeastLoad(): number {
     return this.#threads.reduce(
@@ -46,5 +54,11 @@ export class Crew<Errand, Said, Result, Failure> {
 
   close(): void {
     for (const thread of this.#threads) thread.close();
+  }
+
+  #begin(more: object): Errands<Errand, Said, Result, Failure> {
+    const thread = new Errands<Errand, Said, Result, Failure>(this.#name, { ...this.#data, ...more });
+    this.#threads.push(thread);
+    return thread;
   }
 }

@@ -10,7 +10,7 @@ import type { PaceBounds } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { rangesByGet } from '../store/ranges-by-get.ts';
 import { isWorthRetrying, type FetchedRange, type Store } from '../store/store.ts';
-import { connectionsAtOnce } from './files-at-once.ts';
+import { withinOpenFiles } from './files-at-once.ts';
 import { ObjectFetch, type FetchTools } from './object-fetch.ts';
 import { Pacer } from './pacer.ts';
 import { ATTEMPTS } from './part-fetch.ts';
@@ -61,7 +61,7 @@ export class Downloader {
     events: DownloadEvents,
   ) {
     const ranges = store.ranges ?? rangesByGet(store);
-    this.#tools = { ranges, progress, pacer: new Pacer(ranges, progress, within(bounds)) };
+    this.#tools = { ranges, progress, pacer: new Pacer(ranges, progress, withinOpenFiles(bounds)) };
     this.#prover = new Prover(progress, partsProve, signal);
     this.#signal = signal;
     this.#events = events;
@@ -234,11 +234,6 @@ export class Downloader {
       throw error;
     }
   }
-}
-
-/** This process can open no more: half for parts, half for small files. */
-function within({ width, partBytes }: PaceBounds): PaceBounds {
-  return { width: Math.min(width, Math.floor(connectionsAtOnce() / 2)), partBytes };
 }
 
 /** How one go at a file begins. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { PaceBounds } from '../model/pace.ts';
 
 const MOST_FILES = 16;
 const MOST_CONNECTIONS = 256;
@@ -15,6 +16,11 @@ export function filesAtOnce(): number {
 /** How many connections may be open beside them. */
 export function connectionsAtOnce(): number {
   return connectionsWithin(ownLimits());
+}
+
+/** What this process can open no more of is not asked for: half of its connections are for parts, half for small files. */
+export function withinOpenFiles({ width, partBytes }: PaceBounds): PaceBounds {
+  return { width: Math.min(width, Math.floor(connectionsAtOnce() / 2)), partBytes };
 }
 
 /** Of the text of /proc/PID/limits. What it does not say is no limit. */

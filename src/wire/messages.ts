@@ -12,6 +12,8 @@ export interface ReceiverData extends ThreadData {
   readonly endpoint: Endpoint;
   /** Milliseconds; 0: never. */
   readonly patience: number;
+  /** Connections to make before anything is asked for, at most; undefined: none. */
+  readonly ahead?: number;
 }
 
 /** Where bytes go. */
@@ -37,12 +39,6 @@ export interface FetchErrand {
   /** Parts to prove on their way; of the others, nothing is said. */
   readonly parts?: PartsOfRange | undefined;
   readonly onNewConnection: boolean;
-}
-
-/** Connections are made, for what is to be fetched soon. */
-export interface AheadErrand {
-  /** At most, side by side. */
-  readonly connections: number;
 }
 
 export type FetchSaid =

@@ -4,7 +4,7 @@ import { ownDiskSigns, serve } from '../threads/serve.ts';
 import { systemFailure } from '../threads/system-failure.ts';
 import { Silence } from './connection.ts';
 import { Connections } from './connections.ts';
-import type { AheadErrand, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 import { DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
 import { UnusualAnswer } from './response-head.ts';
 import { stepBack } from './step-back.ts';
@@ -31,19 +31,20 @@ interface UnderWay {
   end: (reason: Error) => void;
 }
 
-const { endpoint, patience } = workerData as ReceiverData;
+const { endpoint, patience, ahead } = workerData as ReceiverData;
 const disk = ownDiskSigns();
 const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES), patience);
 const underWay = new Map<number, UnderWay>();
 
 stepBack();
-serve<FetchErrand | AheadErrand, FetchSaid, Fetched | undefined, FetchFailure>({
-  go: (errand, id, say) =>
-    'request' in errand ? fetchRange(errand, id, say) : Promise.resolve(openAhead(errand)),
+serve<FetchErrand, FetchSaid, Fetched, FetchFailure>({
+  go: fetchRange,
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
   failureOf: (error) => failureOf(error as Broken),
 });
 setInterval(tellMoved, TELL_EVERY_MS).unref();
+if (ahead !== undefined)
+  connections.openAhead((connectMs) => firstPace(connectMs, { width: ahead, partBytes: 0 }).width - 1);
 
 async function fetchRange(errand: FetchErrand, id: number, say: (said: FetchSaid) => void): Promise<Fetched> {
   const reader = new RangeReader(errand, disk, () => {
@@ -64,11 +65,6 @@ async function fetchRange(errand: FetchErrand, id: number, say: (said: FetchSaid
   } finally {
     underWay.delete(id);
   }
-}
-
-function openAhead({ connections: most }: AheadErrand): undefined {
-  const bounds = { width: most, partBytes: 0 };
-  connections.openAhead((connectMs) => firstPace(connectMs, bounds).width - 1);
 }
 
 function tellMoved(): void {

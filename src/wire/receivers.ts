@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Crew } from '../threads/crew.ts';
 import { ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
-import type { AheadErrand, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 
 export interface FetchEvents {
   /** The answer is of this object; its bytes come now. Not told of small files. */
@@ -30,7 +30,7 @@ const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 
 /** Threads that receive: whatever a disk or a connection does there, the thread that they work for goes on. */
 export class Receivers {
-  readonly #crew: Crew<FetchErrand | AheadErrand, FetchSaid, Fetched | undefined, FetchFailure>;
+  readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure>;
   readonly #most: number;
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
@@ -41,13 +41,7 @@ export class Receivers {
 
   /** Something is to be fetched soon, over so many connections at most: what takes time is begun. */
   prepare(connections: number): void {
-    const errand = { connections: Math.min(AHEAD, connections) };
-    const nothing = { onSaid: () => undefined, onDisk: () => undefined };
-    // Whatever is wrong, the first fetch meets it again.
-    this.#crew
-      .leastOrNone(1)
-      ?.run(errand, nothing)
-      .catch(() => undefined);
+    this.#crew.beginAhead({ ahead: Math.min(AHEAD, connections) } satisfies Pick<ReceiverData, 'ahead'>);
   }
 
   /**
@@ -65,7 +59,7 @@ export class Receivers {
     };
     const most = errand.parts === undefined ? this.#most : Math.max(this.#most, MOST_THAT_PROVE);
     try {
-      const fetched = (await this.#crew.least(most).run(errand, { onSaid, onDisk }, signal)) as Fetched;
+      const fetched = await this.#crew.least(most).run(errand, { onSaid, onDisk }, signal);
       onBytes(fetched.moved);
       return fetched;
     } catch (error) {
