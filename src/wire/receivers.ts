@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Crew } from '../threads/crew.ts';
 import { ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
@@ -32,6 +33,7 @@ const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 export class Receivers {
   readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure>;
   readonly #most: number;
+  #isClosed = false;
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
     const data: Omit<ReceiverData, 'signs'> = { endpoint, patience };
@@ -41,7 +43,15 @@ export class Receivers {
 
   /** Something is to be fetched soon, over so many connections at most: what takes time is begun. */
   prepare(connections: number): void {
-    this.#crew.beginAhead({ ahead: Math.min(AHEAD, connections) } satisfies Pick<ReceiverData, 'ahead'>);
+    const more: Pick<ReceiverData, 'ahead'> = { ahead: Math.min(AHEAD, connections) };
+    const begin = (): void => {
+      if (!this.#isClosed) this.#crew.beginAhead(more);
+    };
+    // Where there is room for few threads, libuv has its own first: it ends the process when it cannot. What is wrong
+    // with ours, the first fetch meets again.
+    stat('/')
+      .then(begin)
+      .catch(() => undefined);
   }
 
   /**
@@ -76,6 +86,7 @@ export class Receivers {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#crew.close();
   }
 }
