@@ -35,19 +35,21 @@ const HOW_TO_READ = `## How to read it
 
 const WHAT_BOUNDS_IT = `## What bounds it
 
-- Where client and server share two processors, no row can be faster than its client CPU and server CPU together, by two. model-cache hashes every byte with SHA-256, from the first to
-  the last of a file, on one processor, and reads it back for that: the peers do neither. "Where the time goes" shows the thread that hashes busy nearly all the time, and "What
-  hashing takes" what that costs at least. So a restore with full SHA-256 that is bound by processors takes longer here than one that proves nothing; one that is bound by its link does not.
-- A locked start has only BLAKE3 to make, in the threads that receive.
-- A start loads this program, and Node: the first milliseconds belong to one processor.
-- For many small files, the thread that decides and publishes is the busiest, with its garbage collection.
-- Each thread takes Node memory of its own, whatever it does. Of what a restore takes, most is Node's.`;
+- **The processors, where everything shares two of them.** "Where the time goes" says what share of both was used in each row. Where it is near 90 %, only less work is faster. model-cache makes the SHA-256 of every byte, and
+  reads it back for that; the C reader and the other tools do neither, and the row of the thread that hashes says what it takes. A locked start makes BLAKE3 instead, in the threads that receive.
+- **The thread that hashes, where each thread has a processor.** SHA-256 goes through a file from front to back, on one processor: one large file takes no less than the seconds in that row, from whatever server and
+  over whatever link. TLS on two processors is received by one thread, whose row is the longest; with more, by as many as there are to spare, up to four, and then the thread that hashes is the bound again.
+- **The link, where it is slower than both.** Before the first byte come Node's start and this program's, the listing, and a manifest: the C reader does none of that, and one way there and back is 20 ms in those rows. Then
+  TCP finds out what the link carries; the last requests end one after the other.
+- **Many small files**: what the server does for each request, the thread that decides and publishes, and Node's garbage collection.
+- **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256.
+- **Memory**: most is Node's, for itself and for each thread.`;
 
 const WHAT_IT_DOES_NOT_SHOW = `## What it does not show
 
 - A real provider's servers and a real network. Server and client share this machine's processors, so what one saves the other may use; only the shaped links have a
   distance, and their model is simple: one rate, one delay, one queue, independent losses, TCP cubic.
-- More than two processors, where the thread that hashes, and those that receive, have one each.
+- More than two processors. What bounds a restore there is told by the rows of its threads, not by a run.
 - A disk: what is restored is in memory, or in the page cache. \`npm run bench:flush\` measures what flushing costs.
 - The best settings of the other tools. "tuned" is one hand-picked setting for each, not a search.
 - Equal work. model-cache verifies, restores links and refs, and can resume; the others copy.`;
