@@ -8,6 +8,7 @@ import type { S3Access, S3Settings } from './s3-access.ts';
 import type { S3Address } from './s3-address.ts';
 import { S3Names } from './s3-names.ts';
 import { S3Signer, type RequestToSign, type SignedRequest } from './s3-signer.ts';
+import { noByteCame } from './stalled.ts';
 import {
   AnswerTooLarge,
   TookTooLong,
@@ -23,16 +24,17 @@ const MAX_WORDS_BYTES = 8 * 1024 * 1024;
 export class PlainRequests {
   readonly names: S3Names;
   readonly endpoint: Endpoint;
+  /** As it was asked for, in milliseconds; 0: endless. */
+  readonly patience: number;
   readonly #signer: S3Signer;
   readonly #answers: WholeAnswers;
-  readonly #patience: number;
 
   constructor(settings: S3Settings, access: S3Access, address: S3Address) {
     this.names = new S3Names(settings);
     this.endpoint = { ...address.endpoint, ca: access.ca?.toString('latin1') };
     this.#signer = new S3Signer(address, settings.region, access.credentials);
     this.#answers = new WholeAnswers(this.endpoint, longer(settings.idleTimeout));
-    this.#patience = settings.idleTimeout;
+    this.patience = settings.idleTimeout;
   }
 
   /** Milliseconds that the quickest connection took to be accepted; undefined while there was none. */
@@ -72,7 +74,8 @@ export class PlainRequests {
       return await this.#answers.read(request, signal, options);
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof TookTooLong) throw this.stalled(key);
+      if (error instanceof TookTooLong)
+        throw noByteCame(key ?? `the listing of ${this.names.url}`, this.patience);
       if (error instanceof AnswerTooLarge) throw new NotPlain(error.message);
       throw this.names.explain(key, error);
     }
@@ -85,12 +88,6 @@ export class PlainRequests {
     const { status } = refusal;
     const isTransient = status === 429 || status >= 500;
     return isOfObject || isTransient ? error : new NotPlain(`status ${status}`, { status });
-  }
-
-  /** `patience` in milliseconds. */
-  stalled(key: string | undefined, patience = this.#patience): ModelCacheError {
-    const what = key === undefined ? `the listing of ${this.names.url}` : key;
-    return new ModelCacheError('store-stalled', `no byte of ${what} came for ${patience / 1000} s`);
   }
 
   close(): void {

@@ -15,6 +15,7 @@ import { s3Address, type S3Address } from './s3-address.ts';
 import { listedObject } from './s3-keys.ts';
 import type { Page } from './s3-pages.ts';
 import { requestText } from './s3-signer.ts';
+import { noByteCame } from './stalled.ts';
 import type { FetchedRange, ObjectBody, RangeOrder, StoredObject } from './store.ts';
 
 /** To decrypt is what bounds a thread that receives; without TLS, one is faster than any link. */
@@ -148,7 +149,7 @@ export class PlainS3 {
       case 'unusual':
         return new NotPlain(failure.what);
       case 'silent':
-        return this.#requests.stalled(key, rangePatience(this.#patience));
+        return noByteCame(key, rangePatience(this.#patience));
       case 'other-object':
         return failure.size === size
           ? otherObject(key, etag ?? '', failure.etag)

@@ -8,6 +8,7 @@ import { NotPlain } from './not-plain.ts';
 import type { PlainRequests } from './plain-requests.ts';
 import { requestText, type SignedRequest } from './s3-signer.ts';
 import { answeredEarly, measured } from './sent-body.ts';
+import { nothingSaid } from './stalled.ts';
 import type { PartToSend } from './store.ts';
 
 /** Answers are short, and read one at a time. */
@@ -106,7 +107,7 @@ export class PlainSender {
       signal?.throwIfAborted();
       if (error instanceof WordlessRefusal) return { ...error.answer, isSent: true };
       if (error instanceof UnusualAnswer) throw new NotPlain(error.message);
-      if (error instanceof Silence) throw this.#requests.stalled(key);
+      if (error instanceof Silence) throw nothingSaid(key, this.#requests.patience);
       throw this.#requests.names.explain(key, error);
     } finally {
       signal?.removeEventListener('abort', stop);

@@ -19,6 +19,7 @@ import { listedObject } from './s3-keys.ts';
 import type { Page } from './s3-pages.ts';
 import { objectSizeOf } from './s3-range.ts';
 import type { GetOptions, ObjectBody, PutLargeOptions, StoredObject } from './store.ts';
+import { noByteCame } from './stalled.ts';
 
 const PARTS_IN_FLIGHT = 4;
 
@@ -84,7 +85,7 @@ export class SdkStore {
       IfMatch: etag,
       Range: wholeOrEmpty ? undefined : `bytes=${range.start}-${range.end - 1}`,
     });
-    if (!wholeOrEmpty) watchTries(command, patience, () => silence.abort(this.#stalled(key, patience)));
+    if (!wholeOrEmpty) watchTries(command, patience, () => silence.abort(noByteCame(key, patience)));
     const abortSignal = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
     const answer = await this.#bucket.explained(key, () =>
       client.send(command, { abortSignal }).catch((error: unknown) => {
@@ -181,7 +182,7 @@ export class SdkStore {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Buffer> {
     const stop = (): void => void body.destroy(asError(signal?.reason));
-    const stalled = (): void => void body.destroy(this.#stalled(key, patience));
+    const stalled = (): void => void body.destroy(noByteCame(key, patience));
     let timer = countdown(patience, stalled);
     signal?.addEventListener('abort', stop, { once: true });
     let received = 0;
@@ -204,10 +205,6 @@ export class SdkStore {
       body.destroy();
     }
     if (length !== undefined && received !== length) throw this.#wrongLength(key, length, received);
-  }
-
-  #stalled(key: string, patience: number): ModelCacheError {
-    return new ModelCacheError('store-stalled', `no byte of ${key} came for ${patience / 1000} s`);
   }
 
   #wrongLength(key: string, wanted: number, found: number): ModelCacheError {
