@@ -181,7 +181,7 @@ function withNoProcess(rig: Rig, uid: number, writeBack: 'auto' | 'wait'): RunOp
 
 /** SIGTERM for the process of `pidOf`, in the middle of a restore. */
 async function stopped(rig: Rig, options: RunOptions, pidOf: (running: Running) => number): Promise<Ran> {
-  const { endpoint } = await rig.proxy([{ type: 'bandwidth', attributes: { rate: 4000 } }]);
+  const { endpoint } = await rig.proxy([{ type: 'bandwidth', attributes: { rate: 1000 } }]);
   const running = await rig.start('init', { ...options, endpoint });
   await running.said(/^Starting S3 model sync/);
   await sleep(500);
