@@ -72,9 +72,9 @@ function notAsExpected({ code, published, ran }: Seen, { sees, expected }: Row):
   ];
 }
 
-/** Else the other plane would have been tried, and nobody would know. */
+/** Else the other plane would have been tried, and nobody would know. A folder is on neither. */
 function notOnPlane({ log }: Ran, plane: Plane): readonly string[] {
-  const isReady = log.some(({ event }) => event === 'store.ready');
+  const isReady = log.some(({ event, msg }) => event === 'store.ready' && msg.startsWith('S3 '));
   const isBySdk = log.some(({ event }) => event === BY_SDK);
   return plane === 'sdk' && isReady && !isBySdk ? ['the requests did not go by the SDK'] : [];
 }

@@ -72,7 +72,11 @@ export const uploads: Group = {
     },
     {
       fault: 'parts are never answered',
-      sees: ['nothing came from the store for 2 s (--stall)', 'the store said nothing of …/blobs/… for 2 s'],
+      sees: [
+        'nothing came from the store for 2 s (--stall)',
+        'the store said nothing of …/blobs/… for 2 s',
+        'cannot reach …: TimeoutError: …',
+      ],
       todo: AGAIN,
       expected: { within: 25, code: ['store-stalled', 'store-unreachable'], published: 'nothing' },
       run: (rig) => uploadBehind(rig, of('put part', always(silence)), { args: ['--stall', '2s'] }),
