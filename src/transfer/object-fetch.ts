@@ -164,7 +164,13 @@ export class ObjectFetch {
     this.etag ??= etag;
     const { key } = this.#object.wanted;
     if (this.etag !== etag) this.#ending.abort(otherObject(key, this.etag, etag));
-    else this.#begun ??= this.#object.staging.journal?.begin(etag, this.#object.done);
+    else this.#begun ??= this.#beginJournal(etag);
+  }
+
+  /** Whoever goes on with a file has begun its journal already: written anew, a kill in the middle would leave none. */
+  async #beginJournal(etag: string): Promise<void> {
+    const { staging, done, etag: isOfBefore } = this.#object;
+    if (isOfBefore === undefined) await staging.journal?.begin(etag, done);
   }
 
   #note(range: ByteRange): void {

@@ -284,6 +284,15 @@ describe('a file that a killed run has left', () => {
     assert.deepEqual([progress.bytesDone, progress.bytesTotal], [16 * MiB, 16 * MiB]);
   });
 
+  test('has its journal all the while: it is added to, and not written anew, for a kill to come in the middle of', async (context) => {
+    const begin = context.mock.method(JournalFile.prototype, 'begin');
+    await resume(storeThat((asked) => bodyOf(LARGE, asked)));
+    // Once, by whoever has resumed it.
+    assert.equal(begin.mock.callCount(), 1);
+    const noted = journalNow()?.done ?? [];
+    assert.deepEqual([noted[0]?.start, noted.at(-1)?.end], [0, LARGE.length]);
+  });
+
   test('is asked for nothing when all of it is there', async () => {
     const store = storeThat((asked) => bodyOf(LARGE, asked));
     const all = { ...found, done: [{ start: 0, end: LARGE.length }] };
