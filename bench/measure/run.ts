@@ -114,6 +114,6 @@ function inWords({ code, timedOut }: Report, limit: number, scratch: string): st
   return said === '' ? what : `${what}; last words: ${said.slice(0, 200)}`;
 }
 
-function sum(numbers: readonly number[]): number {
+export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

@@ -11,7 +11,8 @@ export interface ThreadTimes {
 }
 
 const LOOK_EVERY_MS = 10;
-const FIRST_THREAD = 'MainThread';
+/** As Node calls the one that a process begins with. */
+export const FIRST_THREAD = 'MainThread';
 
 /** Follows a process to its end: what threads of each name took, and how many there were. Their last moments are not seen. */
 export async function threadTimesOf(

@@ -1,3 +1,5 @@
+import { FIRST_THREAD } from '../measure/thread-times.ts';
+
 /** What `node --cpu-prof` writes down of one thread, as far as it is read here. */
 export interface CpuProfile {
   readonly nodes: readonly {
@@ -20,7 +22,6 @@ export interface ThreadProfile {
 
 /** Names of threads that are ours; each begins in a built file of its name. */
 const OWN_THREADS = ['receiver', 'digester', 'part-digester'];
-const FIRST_THREAD = 'MainThread';
 
 /** As people call it. */
 const KNOWN: ReadonlyMap<string, string> = new Map([

@@ -1,4 +1,5 @@
-import type { ThreadTimes } from '../measure/thread-times.ts';
+import { sum } from '../measure/run.ts';
+import { FIRST_THREAD, type ThreadTimes } from '../measure/thread-times.ts';
 import type { ThreadProfile } from './cpu-profile.ts';
 
 /** What one run took of the machine. Seconds. */
@@ -12,7 +13,7 @@ export interface RunTimes {
 
 /** As people call what they do; the rest is Node's own. */
 const DOES: Readonly<Record<string, string>> = {
-  MainThread: 'begins, decides, publishes, sends',
+  [FIRST_THREAD]: 'begins, decides, publishes, sends',
   receiver: 'receives',
   digester: 'hashes what has come',
   'part-digester': 'hashes what is sent',
@@ -60,8 +61,4 @@ function sharesOf(profiles: readonly ThreadProfile[]): string {
 
 function seconds(value: number): string {
   return value.toFixed(2);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadBlake3 } from '../../src/blake3.ts';
+import { spreadOf } from '../report/statistics.ts';
 import type { Table } from '../report/table.ts';
 import type { Workplace } from '../workplace.ts';
 
@@ -50,6 +51,6 @@ function secondsOf(work: () => void): number {
 }
 
 function perGB(seconds: () => number, blocks: number): string {
-  const sorted = Array.from({ length: ROUNDS }, seconds).toSorted((a, b) => a - b);
-  return (((sorted[ROUNDS >> 1] ?? 0) * 1e9) / (blocks * BLOCK.length)).toFixed(2);
+  const { median } = spreadOf(Array.from({ length: ROUNDS }, seconds));
+  return ((median * 1e9) / (blocks * BLOCK.length)).toFixed(2);
 }

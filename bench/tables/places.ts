@@ -86,7 +86,11 @@ export function linkWords({ megabitsPerSecond, roundTripMs, losesOneIn }: LinkSh
   return `${megabitsPerSecond / 1000} Gbit/s, ${roundTripMs} ms${loss}`;
 }
 
+export function notRunWords(why: string): string {
+  return `Not run: ${why}.`;
+}
+
 /** In the place of a table for which this machine lacks something. */
 export function notRun(title: string, why: string): Table {
-  return { title, text: [`Not run: ${why}.`], columns: [], rows: [] };
+  return { title, text: [notRunWords(why)], columns: [], rows: [] };
 }
