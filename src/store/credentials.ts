@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { fromEnv } from '@aws-sdk/credential-providers';
 import { countdown, isCounted } from '../countdown.ts';
 import { ModelCacheError } from '../errors.ts';
-
-type AwsCredentialIdentityProvider = ReturnType<typeof fromEnv>;
-type AwsCredentialIdentity = Awaited<ReturnType<AwsCredentialIdentityProvider>>;
+import { keptIdentity, type Identity, type IdentityProvider } from './kept-identity.ts';
 
 /** Where credentials may come from, decided once by the settings. */
 export interface CredentialSettings {
@@ -33,9 +30,9 @@ export interface StaticKeys {
 export interface ResolvedCredentials {
   /** Safe to print. */
   readonly source: string;
-  readonly identity: AwsCredentialIdentity;
-  /** Asked again by the SDK when the identity expires. */
-  readonly provider: AwsCredentialIdentityProvider;
+  readonly identity: Identity;
+  /** For each request: the identity as it is then. */
+  readonly provider: IdentityProvider;
 }
 
 const IMDS_TIMEOUT_MS = 1000;
@@ -57,7 +54,7 @@ export async function resolveCredentials(
   if (settings.keys !== undefined) return fromKeys(settings.keys);
   const longest = isCounted(patience) ? Math.min(patience, LONGEST_PATIENCE_MS) : LONGEST_PATIENCE_MS;
   for (const [source, ask, ownPatience = longest] of await providersOf(settings)) {
-    const provider = inTime(source, ask, Math.min(ownPatience, longest));
+    const provider = keptIdentity(inTime(source, ask, Math.min(ownPatience, longest)));
     try {
       return { source, identity: await provider(), provider };
     } catch (error) {
@@ -69,7 +66,7 @@ export async function resolveCredentials(
 
 async function providersOf(
   settings: CredentialSettings,
-): Promise<readonly (readonly [string, AwsCredentialIdentityProvider, number?])[]> {
+): Promise<readonly (readonly [string, IdentityProvider, number?])[]> {
   const sdk = await import('@aws-sdk/credential-providers');
   const { stsRegion: region, profile } = settings;
   // An endpoint variable meant for the store must not receive a web identity token.
@@ -110,16 +107,12 @@ async function providersOf(
 }
 
 function containerProvider(sdk: {
-  readonly fromHttp: (options: object) => AwsCredentialIdentityProvider;
-}): AwsCredentialIdentityProvider {
+  readonly fromHttp: (options: object) => IdentityProvider;
+}): IdentityProvider {
   return sdk.fromHttp({ timeout: CONTAINER_TIMEOUT_MS, maxRetries: 0, logger: SILENT });
 }
 
-function inTime(
-  source: string,
-  ask: AwsCredentialIdentityProvider,
-  patience: number,
-): AwsCredentialIdentityProvider {
+function inTime(source: string, ask: IdentityProvider, patience: number): IdentityProvider {
   return async (...args) => {
     const late = Promise.withResolvers<never>();
     const timer = countdown(patience, () => late.reject(tooLate(source, patience)));

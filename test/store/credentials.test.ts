@@ -8,7 +8,7 @@ import { after, afterEach, beforeEach, mock, test } from 'node:test';
 import { ModelCacheError } from '../../src/errors.ts';
 import { resolveCredentials, type CredentialSettings } from '../../src/store/credentials.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
-import { soon } from './bodies.ts';
+import { listed, soon } from './bodies.ts';
 import { withServer, type Script } from './scripted-s3.ts';
 import { NO_CREDENTIALS, s3Settings, staticKeys } from './s3-settings.ts';
 
@@ -101,6 +101,23 @@ test('the container is asked when its variable is set', async () => {
     const found = await resolveCredentials({ ...NO_CREDENTIALS, container: true });
     assert.equal(found?.identity.accessKeyId, 'CONTAINERKEY');
     assert.equal(seen[0]?.url, '/keys');
+  });
+});
+
+test('a container is asked once, however many requests are signed', async () => {
+  await withServer(containerKeys, async (container) => {
+    process.env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] = `${container.endpoint}/keys`;
+    await withServer(refuseAll, async ({ endpoint, seen }) => {
+      const store = await S3Store.open(
+        s3Settings({ endpoint, credentials: { ...NO_CREDENTIALS, container: true } }),
+      );
+      for (let index = 0; index < 20; index += 1) await store.get(`k${index}`).catch(() => undefined);
+      await listed(store, '').catch(() => undefined);
+      store.close();
+      assert.ok(seen.length > 20);
+      assert.ok(seen.every(({ headers }) => headers.authorization?.includes('CONTAINERKEY')));
+    });
+    assert.equal(container.seen.length, 1);
   });
 });
 
