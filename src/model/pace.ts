@@ -47,7 +47,7 @@ const LEAST_PART = 1 * MiB;
 /** Below it, a stream is not held back by the way there. */
 const NEAR_MS = 4;
 const WIDTH_PER_MS = 4;
-const SMALL_FOR_ONE = 8;
+const SMALL_FOR_ONE = 16;
 const GROWTH = 2;
 const WORTHWHILE = 1.2;
 const REST_MS = 2000;

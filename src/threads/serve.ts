@@ -9,6 +9,8 @@ export interface Errander<Errand, Said, Result, Failure> {
   readonly go: (errand: Errand, id: number, say: (said: Said) => void) => Promise<Result>;
   readonly stop: (id: number) => void;
   readonly failureOf: (error: unknown) => Failure;
+  /** One of many, of which the next does not wait for this one's result. */
+  readonly isOneOfMany?: (errand: Errand) => boolean;
 }
 
 /** By which this thread shows what the disk does to it. */
@@ -21,12 +23,13 @@ export function serve<Errand, Said, Result, Failure>({
   go,
   stop,
   failureOf,
+  isOneOfMany = () => false,
 }: Errander<Errand, Said, Result, Failure>): void {
   if (parentPort === null) throw new Error('this is a thread of a program, and no program');
   const outbox = new Outbox<FromThread<Said, Result, Failure>>(parentPort);
   const begin = (id: number, errand: Errand): void => {
     go(errand, id, (said) => outbox.put({ kind: 'said', id, said })).then(
-      (result) => outbox.put({ kind: 'done', id, result }),
+      (result) => outbox[isOneOfMany(errand) ? 'putSoon' : 'put']({ kind: 'done', id, result }),
       (error: unknown) => outbox.put({ kind: 'failed', id, failure: failureOf(error) }),
     );
   };

@@ -41,6 +41,7 @@ serve<FetchErrand, FetchSaid, Fetched, FetchFailure>({
   go: fetchRange,
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
   failureOf: (error) => failureOf(error as Broken),
+  isOneOfMany: ({ into }) => 'path' in into,
 });
 setInterval(tellMoved, TELL_EVERY_MS).unref();
 if (ahead !== undefined)

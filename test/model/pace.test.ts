@@ -173,8 +173,8 @@ test('what is proved by parts comes in whole parts, unless it takes many request
 });
 
 test('of small files there are more side by side, within the same bounds', () => {
-  assert.equal(smallWidth(firstPace(0.1, BOUNDS), BOUNDS), 32);
-  assert.equal(smallWidth(firstPace(20, BOUNDS), BOUNDS), 64);
+  assert.equal(smallWidth(firstPace(0.1, BOUNDS), BOUNDS), 64);
+  assert.equal(smallWidth({ ...firstPace(0.1, BOUNDS), width: 2 }, BOUNDS), 32);
   assert.equal(smallWidth(firstPace(0.1, BOUNDS), { ...BOUNDS, width: 10 }), 10);
 });
 
