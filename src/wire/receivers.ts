@@ -33,7 +33,6 @@ const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 export class Receivers {
   readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure>;
   readonly #most: number;
-  #isClosed = false;
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
     const data: Omit<ReceiverData, 'signs'> = { endpoint, patience };
@@ -43,15 +42,11 @@ export class Receivers {
 
   /** Something is to be fetched soon, over so many connections at most: what takes time is begun. */
   prepare(connections: number): void {
+    // Libuv has its threads first, which it starts with the first thing that it is asked for: where there is room for
+    // few, it would end the process.
+    stat('/').catch(() => undefined);
     const more: Pick<ReceiverData, 'ahead'> = { ahead: Math.min(AHEAD, connections) };
-    const begin = (): void => {
-      if (!this.#isClosed) this.#crew.beginAhead(more);
-    };
-    // Where there is room for few threads, libuv has its own first: it ends the process when it cannot. What is wrong
-    // with ours, the first fetch meets again.
-    stat('/')
-      .then(begin)
-      .catch(() => undefined);
+    this.#crew.beginAhead(more);
   }
 
   /**
@@ -86,7 +81,6 @@ export class Receivers {
   }
 
   close(): void {
-    this.#isClosed = true;
     this.#crew.close();
   }
 }
