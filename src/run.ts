@@ -1,6 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
 import { explain, ModelCacheError, toModelCacheError } from './errors.ts';
 import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
+import { keepHeapSmall } from './threads/heap.ts';
 import type { Invocation } from './invocation.ts';
 import { createLog } from './log.ts';
 import { writeAll } from './output.ts';
@@ -33,15 +33,6 @@ export async function run(
   const settings = await settingsOrExplain(invocation, env);
   if (settings === undefined) return EXIT_USAGE;
   return runCommand(invocation, besideServer(invocation, settings), env, startedAt, watch);
-}
-
-/**
- * Left to itself, the heap grows to twice what it holds before it is collected, and its young generation to 48 MiB. What
- * many small files leave behind is collected sooner, at no cost that could be measured (npm run bench -- --only growth).
- */
-function keepHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--heap-growing-percent=10');
 }
 
 /** Beside a server, stdout is the server's; and a variable that was left behind must not keep it from starting. */

@@ -18,7 +18,7 @@ export function ownDiskSigns(): DiskSigns {
   return new DiskSigns((workerData as ThreadData).signs);
 }
 
-/** Of a thread: goes on every errand that it is sent on, until it is ended. */
+/** Of a thread that has begun: goes on every errand that it is sent on, until it is ended. */
 export function serve<Errand, Said, Result, Failure>({
   go,
   stop,
@@ -27,6 +27,8 @@ export function serve<Errand, Said, Result, Failure>({
 }: Errander<Errand, Said, Result, Failure>): void {
   if (parentPort === null) throw new Error('this is a thread of a program, and no program');
   const outbox = new Outbox<FromThread<Said, Result, Failure>>(parentPort);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  parentPort.postMessage([]);
   const begin = (id: number, errand: Errand): void => {
     go(errand, id, (said) => outbox.put({ kind: 'said', id, said })).then(
       (result) => outbox[isOneOfMany(errand) ? 'putSoon' : 'put']({ kind: 'done', id, result }),

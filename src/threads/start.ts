@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { threadBegins } from './heap.ts';
 
 const IS_SOURCE = import.meta.filename.endsWith('.ts');
 
@@ -15,10 +16,11 @@ export type ThreadName = keyof typeof THREADS;
 /** No thread can live here: whoever needs one does without. */
 export class NoThread extends Error {}
 
-/** Starts one of the program's threads. It keeps nobody waiting until it is referenced. Throws NoThread. */
+/** Starts one of the program's threads, whose first message says that it has begun. It keeps nobody waiting until it is referenced. Throws NoThread. */
 export function startThread(name: ThreadName, workerData: unknown): Worker {
   const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
   const { Worker } = process.getBuiltinModule('node:worker_threads');
+  const hasBegun = threadBegins();
   try {
     // Node looks for it in every thread that begins, which ends when it has been removed.
     process.cwd();
@@ -33,9 +35,11 @@ export function startThread(name: ThreadName, workerData: unknown): Worker {
       stderr: true,
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
+    worker.once('message', hasBegun).once('exit', hasBegun);
     worker.unref();
     return worker;
   } catch (cause) {
+    hasBegun();
     throw new NoThread(`no thread can be started: ${(cause as Error).message}`, { cause });
   }
 }

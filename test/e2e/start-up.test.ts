@@ -13,7 +13,8 @@ import {
 } from '../support/program.ts';
 import { makeRepo } from '../support/tree.ts';
 
-const PROBE = join(import.meta.dirname, '..', 'support', 'what-is-loaded.cjs');
+const SUPPORT = join(import.meta.dirname, '..', 'support');
+const PROBE = join(SUPPORT, 'what-is-loaded.cjs');
 
 interface Loaded {
   /** Chunks of the program, without their hashes. */
@@ -62,4 +63,29 @@ test('a start that finds everything loads neither the SDK nor pino, and starts n
   assert.match(stderr, /nothing to fetch, 2 files here already/);
   assert.deepEqual(chunks, ['main', 'rolldown-runtime', 'start']);
   for (const name of NOT_FOR_A_WARM_START) assert.ok(!builtins.has(name), name);
+});
+
+test("threads take Node's own modules as Node has compiled them", async (context) => {
+  const minio = await startMinio();
+  context.after(() => minio.stop());
+  const scratch = await scratchDir(context);
+  const env = { ...minio.env(await minio.createBucket()), MODEL_CACHE_WRITE_BACK: 'off' };
+  makeRepo(join(scratch, 'full', 'hub'), 'org/model', 'c1'.repeat(20), {
+    'model.bin': { content: Buffer.alloc(20_000_000, 'w') },
+  });
+  const upload = await modelCache(['upload'], { env: { ...env, MODEL_CACHE_DIR: join(scratch, 'full') } });
+  assert.equal(upload.code, 0, upload.stderr);
+  const observed = ['--expose-internals', '--require', join(SUPPORT, 'compiled-anew.cjs'), PROGRAM, 'init'];
+  const cold = environmentFor({ ...env, MODEL_CACHE_DIR: join(scratch, 'empty') });
+  const { code, stderr } = await finished(spawn(process.execPath, observed, { env: cold }));
+  assert.equal(code, 0, stderr);
+  const threads = Array.from(
+    stderr.matchAll(/^thread (.*)$/gm),
+    ([, told = '']) => JSON.parse(told) as { readonly taken: number; readonly anew: readonly string[] },
+  );
+  assert.equal(threads.length, 2, 'one receives, one hashes');
+  for (const { taken, anew } of threads) {
+    assert.deepEqual(anew, []);
+    assert.ok(taken > 50);
+  }
 });
