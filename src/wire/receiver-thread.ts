@@ -7,7 +7,6 @@ import { Connections } from './connections.ts';
 import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 import { DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
 import { UnusualAnswer } from './response-head.ts';
-import { stepBack } from './step-back.ts';
 
 /** One for all connections: what was read is written before the next read. */
 const READ_BYTES = 1024 * 1024;
@@ -36,7 +35,6 @@ const disk = ownDiskSigns();
 const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES), patience);
 const underWay = new Map<number, UnderWay>();
 
-stepBack();
 serve<FetchErrand, FetchSaid, Fetched, FetchFailure>({
   go: fetchRange,
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
