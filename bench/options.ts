@@ -23,7 +23,7 @@ export const USAGE = `npm run bench -- [options]
   --record FILE     keep the raw runs there, and take those of the tables that are not run this time from there`;
 
 const QUICK_TABLES: readonly TableId[] = ['cold', 'locked', 'small', 'upload', 'idle'];
-const QUICK_TOOLS: readonly Tool[] = ['model-cache', 'limit', 'node'];
+const QUICK_TOOLS: readonly Tool[] = ['model-cache', 'limit', 'proving-limit', 'node'];
 const DOCUMENT = 'docs/performance.md';
 
 /** Throws an error that says what is wrong; undefined: they ask for help. */

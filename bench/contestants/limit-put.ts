@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { environmentFor } from '../../test/support/program.ts';
 import { HUB_PREFIX, type StoredSet } from '../stores/stored-set.ts';
-import type { Contestant } from './contestant.ts';
+import type { Contestant, Tool } from './contestant.ts';
 import { addressOf, pathOf, USUAL } from './limit.ts';
 
 const PART_BYTES = USUAL.partMiB * 1024 * 1024;
@@ -20,12 +20,17 @@ interface Upload {
 
 /** PUT of every part by the C reader. To begin and to complete the uploads is not in its time. */
 export class LimitUpload implements Contestant {
-  readonly name = 'limit (C reader)';
-  readonly tool = 'limit';
+  readonly name: string;
+  readonly tool: Tool;
   readonly #client: S3Client;
+  readonly #options: readonly string[];
   #uploads: readonly Upload[] = [];
 
-  constructor(client: S3Client) {
+  /** `proves`: the MD5 of every part and the SHA-256 of every file are made before they are sent. */
+  constructor(client: S3Client, { proves }: { readonly proves: boolean }) {
+    this.name = proves ? 'limit (C reader, MD5 and SHA-256)' : 'limit (C reader)';
+    this.tool = proves ? 'proving-limit' : 'limit';
+    this.#options = proves ? ['prove'] : [];
     this.#client = client;
   }
 
@@ -44,7 +49,13 @@ export class LimitUpload implements Contestant {
     }
     this.#uploads = uploads;
     return {
-      argv: [programs.native('wire-limit'), 'put', ...addressOf(store), String(USUAL.threads)],
+      argv: [
+        programs.native('wire-limit'),
+        'put',
+        ...addressOf(store),
+        String(USUAL.threads),
+        ...this.#options,
+      ],
       env: environmentFor(),
       input: jobs.join(''),
     };

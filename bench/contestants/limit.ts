@@ -14,22 +14,29 @@ export interface Streams {
 export const USUAL: Streams = { threads: 8, partMiB: 16 };
 
 /** GET of every file by the C reader: threads that receive a part and write it at its place. */
-export function restore(name = 'limit (C reader)', { threads, partMiB }: Streams = USUAL): Contestant {
-  return {
-    name,
-    tool: 'limit',
-    command: ({ programs, store, dir }) => ({
-      argv: [
-        programs.native('wire-limit'),
-        'get',
-        ...addressOf(store),
-        String(threads),
-        String(partMiB * MIB),
-      ],
-      env: environmentFor(),
-      input: getJobs(store, dir),
-    }),
-  };
+export function restore(name = 'limit (C reader)', streams: Streams = USUAL): Contestant {
+  return { name, tool: 'limit', command: getting(streams, []) };
+}
+
+/** The same, and the SHA-256 of every file. */
+export function provingRestore(name = 'limit (C reader, SHA-256)', streams: Streams = USUAL): Contestant {
+  return { name, tool: 'proving-limit', command: getting(streams, ['prove']) };
+}
+
+function getting({ threads, partMiB }: Streams, options: readonly string[]): Contestant['command'] {
+  return ({ programs, store, dir }) => ({
+    argv: [
+      programs.native('wire-limit'),
+      'get',
+      ...addressOf(store),
+      String(threads),
+      String(partMiB * MIB),
+      ...options,
+      ...(store.caFile === undefined ? [] : [`ca=${store.caFile}`]),
+    ],
+    env: environmentFor(),
+    input: getJobs(store, dir),
+  });
 }
 
 export function addressOf({ endpoint }: StoredSet): readonly [address: string, port: string] {

@@ -5,6 +5,9 @@ import type { Contestant, Job } from './contestant.ts';
 
 export const restore = running('model-cache', () => ['init']);
 
+/** All that comes before the first byte of a file is asked for. */
+export const plan = running('model-cache --dry-run', () => ['init', '--dry-run']);
+
 /** Only what a lock file of this bucket names, proved by it. */
 export const lockedRestore = running('model-cache, locked', ({ dir, store }) => {
   const file = `${dir}.lock`;

@@ -1,31 +1,35 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installOnce, runInstallStep } from '../../test/support/tool-cache.ts';
 
-const NATIVE = ['measured', 'wire-limit', 'link'] as const;
-export type NativeProgram = (typeof NATIVE)[number];
+const SOURCES = {
+  measured: ['measured.c'],
+  'wire-limit': ['wire-limit.c', 'connection.c', 'digest.c', 'openssl.c', 'fail.c'],
+  link: ['link.c'],
+} as const;
+export type NativeProgram = keyof typeof SOURCES;
 
-const SOURCES = join(import.meta.dirname, '..', 'native');
+const FOLDER = join(import.meta.dirname, '..', 'native');
 const FLAGS = ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread'];
 
 /** The programs of bench/native, compiled by this machine's `cc`. */
 export async function nativePrograms(): Promise<Readonly<Record<NativeProgram, string>>> {
-  const texts = NATIVE.map((name) => readFileSync(sourceOf(name)));
+  const names = Object.keys(SOURCES) as readonly NativeProgram[];
+  const texts = readdirSync(FOLDER)
+    .toSorted()
+    .map((file) => readFileSync(join(FOLDER, file)));
   const version = createHash('sha256').update(Buffer.concat(texts)).digest('hex').slice(0, 16);
   const dir = await installOnce(`bench-native-${version}`, async (target) => {
-    for (const name of NATIVE) await compile(name, join(target, name));
+    for (const name of names) await compile(name, join(target, name));
   });
-  return Object.fromEntries(NATIVE.map((name) => [name, join(dir, name)])) as Record<NativeProgram, string>;
-}
-
-function sourceOf(name: NativeProgram): string {
-  return join(SOURCES, `${name}.c`);
+  return Object.fromEntries(names.map((name) => [name, join(dir, name)])) as Record<NativeProgram, string>;
 }
 
 async function compile(name: NativeProgram, program: string): Promise<void> {
   try {
-    await runInstallStep('cc', [...FLAGS, '-o', program, sourceOf(name)]);
+    const sources = SOURCES[name].map((file) => join(FOLDER, file));
+    await runInstallStep('cc', [...FLAGS, '-o', program, ...sources]);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new Error(

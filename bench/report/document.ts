@@ -26,6 +26,8 @@ const HOW_TO_READ = `## How to read it
 
 - **limit** is a C program (\`bench/native/wire-limit.c\`) that gets the same bytes from the same server into files, with no listing, no signature, no hash and no
   temporary names. No restore can be much faster on this machine; one that asks in a luckier pattern can be a little.
+- **limit, hashed** is that program when it proves what it gets: with OpenSSL's SHA-256 of small files as they come, and of large ones in a thread of its own that reads what has been written. No restore that proves every byte
+  can be much faster here, in whatever language.
 - Wall time is that of the whole process, start-up included: the median, then the fastest and the slowest run. Ratios are of medians. **best peer** is the fastest of
   the other tools in the table, the AWS SDK among them.
 - Client CPU is user and system time of the process and all its children, peak RSS that of its largest process in any run, server CPU what the server used meanwhile.

@@ -15,10 +15,11 @@ export interface Table {
 }
 
 export const TRANSFER: readonly Column[] = ['GB/s', 'limit', 'best peer'];
-export const OVER_LINK: readonly Column[] = ['of the link', 'limit', 'best peer'];
+export const PROVED: readonly Column[] = ['GB/s', 'limit', 'proving limit', 'best peer'];
+export const OVER_LINK: readonly Column[] = ['of the link', 'limit', 'proving limit', 'best peer'];
 
 /** Beside the ones that every table has. */
-export type Column = 'GB/s' | 'of the link' | 'limit' | 'best peer';
+export type Column = 'GB/s' | 'of the link' | 'limit' | 'proving limit' | 'best peer';
 
 interface Measured {
   readonly row: Row;
@@ -28,6 +29,7 @@ interface Measured {
 /** What a column compares with. */
 interface Marks {
   readonly limit: number | undefined;
+  readonly provingLimit: number | undefined;
   readonly bestPeer: number | undefined;
   readonly bitsPerSecond: number | undefined;
 }
@@ -40,11 +42,15 @@ const CELLS: Readonly<Record<Column, { head: string; cell: (of: Measured, marks:
   'of the link': {
     head: 'of the link',
     cell: ({ row, summary }, { bitsPerSecond }) =>
-      bitsPerSecond === undefined
+      bitsPerSecond === undefined || row.bytes === 0
         ? '-'
         : `${((row.bytes * 800) / summary.wall.median / bitsPerSecond).toFixed(0)} %`,
   },
   limit: { head: '/ limit', cell: ({ summary }, { limit }) => ratio(summary, limit) },
+  'proving limit': {
+    head: '/ limit, hashed',
+    cell: ({ summary }, { provingLimit }) => ratio(summary, provingLimit),
+  },
   'best peer': { head: '/ best peer', cell: ({ summary }, { bestPeer }) => ratio(summary, bestPeer) },
 };
 
@@ -56,6 +62,7 @@ export function formatTable(table: Table): string {
   });
   const marks: Marks = {
     limit: fastest(measured.filter(({ row }) => row.tool === 'limit')),
+    provingLimit: fastest(measured.filter(({ row }) => row.tool === 'proving-limit')),
     bestPeer: fastest(measured.filter(({ row }) => isPeer(row))),
     bitsPerSecond: table.bitsPerSecond,
   };
@@ -94,7 +101,7 @@ export function formatTable(table: Table): string {
 }
 
 function isPeer({ tool }: Row): boolean {
-  return tool !== 'limit' && tool !== 'model-cache' && tool !== 'node';
+  return !['limit', 'proving-limit', 'model-cache', 'node'].includes(tool);
 }
 
 function fastest(measured: readonly Measured[]): number | undefined {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeleteBucketCommand, DeleteObjectsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import type { Contestant } from '../contestants/contestant.ts';
@@ -11,7 +11,7 @@ import { measure } from '../measure/run.ts';
 import { commandWords } from '../report/command-words.ts';
 import type { MinioHost } from '../stores/minio-host.ts';
 import { at, type StoredSet } from '../stores/stored-set.ts';
-import type { Limits, Workplace } from '../workplace.ts';
+import type { Workplace } from '../workplace.ts';
 import type { Placed } from './places.ts';
 
 /** Those of the contestants that were asked for, each into an empty folder. */
@@ -19,11 +19,10 @@ export function restoreRace(
   place: Workplace,
   { site, stored }: Placed,
   contestants: readonly Contestant[],
-  limits?: Limits,
 ): Promise<readonly Row[]> {
   const store = at(site, stored);
   const entrants = place.chosen(contestants).map((contestant) => restoring(place, contestant, store));
-  return place.race(entrants, site, limits);
+  return place.race(entrants, site);
 }
 
 /** Restores a set into an empty folder. */
@@ -48,6 +47,15 @@ export function restoring(place: Workplace, contestant: Contestant, store: Store
       remove();
     },
   };
+}
+
+/** Does all that comes before the first byte of a file, and restores nothing. */
+export function planning(place: Workplace, contestant: Contestant, store: StoredSet): Entrant {
+  const check = async (): Promise<void> => {
+    const files = readdirSync(join(place.scratch.dir, 'restored'), { recursive: true });
+    if (files.length > 0) throw new Error(`something was restored: ${files.join(', ')}`);
+  };
+  return { ...restoring(place, contestant, store), bytes: 0, check };
 }
 
 /** Looks at a folder that has everything. */

@@ -4,10 +4,12 @@ import * as modelCache from '../contestants/model-cache.ts';
 import * as rclone from '../contestants/rclone.ts';
 import * as s5cmd from '../contestants/s5cmd.ts';
 import * as sdk from '../contestants/sdk.ts';
+import type { Row } from '../measure/race.ts';
 import { OVER_LINK, type Table } from '../report/table.ts';
+import { at } from '../stores/stored-set.ts';
 import type { Workplace } from '../workplace.ts';
-import { restoreRace } from './entrants.ts';
-import { behindLink, FAR, linkWords, NEAR, notRun, type OverLink } from './places.ts';
+import { planning, restoring } from './entrants.ts';
+import { behindLink, FAR, linkWords, NEAR, notRun, type OverLink, type Placed } from './places.ts';
 
 /** The defaults of some come to nothing under loss; nobody waits for them. */
 const TIME_LIMIT_SECONDS = 20;
@@ -18,6 +20,7 @@ const LINKS: readonly OverLink[] = [NEAR, FAR, LOSSY];
 const CONTESTANTS = [
   limit.restore(),
   limit.restore('limit (C reader, 64 x 1 MiB)', { threads: 64, partMiB: 1 }),
+  limit.provingRestore(),
   modelCache.restore,
   s5cmd.restore('s5cmd'),
   s5cmd.restore('s5cmd, 64 streams', s5cmd.MANY_STREAMS),
@@ -44,12 +47,21 @@ function overLink(place: Workplace, over: OverLink): Promise<Table> {
       title,
       text: [
         `${placed.stored.set.bytes} bytes from MinIO, MTU ${mtu}. *Of the link*: payload bits over what the link carries in that time, the start of the ` +
-          'process included; headers and the ramp-up of TCP take their part of it.',
+          'process included; headers and the ramp-up of TCP take their part of it. `--dry-run` does all that comes before the first byte, and fetches none.',
       ],
       columns: OVER_LINK,
-      rows: await restoreRace(place, placed, CONTESTANTS, { timeLimitSeconds: TIME_LIMIT_SECONDS }),
+      rows: await raceOver(place, placed),
       bitsPerSecond: megabitsPerSecond * 1e6,
     }),
     (why) => notRun(title, why),
   );
+}
+
+function raceOver(place: Workplace, { site, stored }: Placed): Promise<readonly Row[]> {
+  const store = at(site, stored);
+  const entrants = [
+    ...place.chosen(CONTESTANTS).map((contestant) => restoring(place, contestant, store)),
+    ...place.chosen([modelCache.plan]).map((contestant) => planning(place, contestant, store)),
+  ];
+  return place.race(entrants, site, { timeLimitSeconds: TIME_LIMIT_SECONDS });
 }

@@ -29,7 +29,7 @@ describe('the options of the benchmark', () => {
   });
 
   test('the quick one takes nothing that must be installed', () => {
-    assert.deepEqual(optionsOf(['--quick']).tools, ['model-cache', 'limit', 'node']);
+    assert.deepEqual(optionsOf(['--quick']).tools, ['model-cache', 'limit', 'proving-limit', 'node']);
   });
 });
 

@@ -27,6 +27,7 @@ describe('npm run bench -- --quick', { skip }, () => {
       const [, section = ''] = stdout.split(`## ${title}`);
       const rows = section.split('\n## ', 1)[0] ?? '';
       assert.match(rows, /^\| limit \(C reader\)(?:\\\*)? \| 1 \(0\) \|/m, stdout);
+      assert.match(rows, /^\| limit \(C reader, (?:MD5 and )?SHA-256\)(?:\\\*)? \| 1 \(0\) \|/m, stdout);
       assert.match(rows, /^\| model-cache(?:\\\*)? \| 1 \(0\) \|/m, stdout);
     }
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatTable, OVER_LINK, TRANSFER } from '../../../bench/report/table.ts';
+import { formatTable, OVER_LINK, PROVED, TRANSFER } from '../../../bench/report/table.ts';
 import { row, run } from './rows.ts';
 
 const HEAD = '| tool | n (dropped) | wall s (least-most) |';
@@ -26,6 +26,22 @@ test('the fastest comes first, with ratios to the limit and to the best of the o
     '| rclone | 1 (0) | 4.00 (4.00-4.00) | 0.50 | 2.00 | 1.00 | 2.00 | 10 | 1.00 |',
     '| s5cmd | 2 (0) | 5.00 (5.00-5.00) | 0.40 | 2.50 | 1.25 | 2.50 | 10 | 1.25 |',
   ]);
+});
+
+test('what the machine allows with a hash is a mark of its own, and neither the limit nor a peer', () => {
+  const text = formatTable({
+    title: 'Restore',
+    text: [],
+    columns: PROVED,
+    rows: [
+      row('limit', 'limit', [run(2)]),
+      row('limit, SHA-256', 'proving-limit', [run(4)]),
+      row('model-cache', 'model-cache', [run(5)]),
+      row('s5cmd', 's5cmd', [run(2.5)]),
+    ],
+  });
+  assert.match(text, /\| GB\/s \| \/ limit \| \/ limit, hashed \| \/ best peer \|/);
+  assert.match(text, /^\| model-cache \| .* \| 0\.40 \| 2\.50 \| 1\.25 \| 2\.00 \|/m);
 });
 
 test('without a limit or a peer there is nothing to compare with', () => {
