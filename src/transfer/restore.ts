@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { toModelCacheError } from '../errors.ts';
 import { clearLeftovers } from '../cache/leftovers.ts';
 import { filesAtOnce } from './files-at-once.ts';
@@ -95,17 +94,14 @@ class RestoreRun {
 
   /** Small ones need no staging of their own, and so many more of them may be on their way. */
   async fetchFiles(): Promise<void> {
-    const limits = { large: pLimit(filesAtOnce()), small: pLimit(SMALL_AT_ONCE) };
-    const biggestFirst = this.#plan.items
-      .filter(isFileToFetch)
-      .map((item) => ({ item, luck: Math.random() }))
-      .toSorted((a, b) => b.item.file.size - a.item.file.size || a.luck - b.luck);
+    const files = biggestFirst(this.#plan.items.filter(isFileToFetch));
+    const large = files.filter(({ file }) => !isSmall(file));
+    const small = files.filter(({ file }) => isSmall(file));
     try {
-      const results = await Promise.allSettled(
-        biggestFirst.map(({ item }) =>
-          (isSmall(item.file) ? limits.small : limits.large)(() => this.#fetchOrStop(item)),
-        ),
-      );
+      const results = await Promise.allSettled([
+        ...this.#fetchersOf(large, filesAtOnce()),
+        ...this.#fetchersOf(small, SMALL_AT_ONCE),
+      ]);
       const failed = results.find((result) => result.status === 'rejected');
       if (failed !== undefined) throw this.#signal.aborted ? this.#signal.reason : failed.reason;
     } finally {
@@ -125,6 +121,14 @@ class RestoreRun {
       // Only where this disk has what the bucket says; a ref that it keeps from elsewhere is its own news.
       if (isWritten || found === content) this.#tools.state.agreeOnRef(tree, path, content);
     }
+  }
+
+  /** So many side by side, each of which takes the next file when it is done with one. */
+  #fetchersOf(files: readonly FileItem[], count: number): readonly Promise<void>[] {
+    const queue = files.values();
+    return Array.from({ length: count }, async () => {
+      for (const item of queue) await this.#fetchOrStop(item);
+    });
   }
 
   /** What is wrong with one file is noted; what is wrong with the store ends all. */
@@ -208,6 +212,14 @@ class RestoreRun {
   #localPath(tree: TreeName, path: string): string {
     return `${Object.hasOwn(this.#plan.roots, tree) ? this.#plan.roots[tree] : tree}/${path}`;
   }
+}
+
+/** Files of one size in any order: pods that start together ask for different ones. */
+function biggestFirst(items: readonly FileItem[]): readonly FileItem[] {
+  return items
+    .map((item) => ({ item, luck: Math.random() }))
+    .toSorted((a, b) => b.item.file.size - a.item.file.size || a.luck - b.luck)
+    .map(({ item }) => item);
 }
 
 const SMALL_AT_ONCE = 64;
