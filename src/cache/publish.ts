@@ -24,6 +24,7 @@ export class Publisher {
   readonly #dir: string;
   readonly #owner: Owner | undefined;
   readonly #realFolders = new Set<string>();
+  readonly #writableFolders = new Set<string>();
 
   constructor(dir: string, owner: Owner | undefined) {
     this.#dir = dir;
@@ -32,10 +33,13 @@ export class Publisher {
 
   /** Throws `path-unsafe` when nothing can be published at this path: better known before its bytes are fetched. */
   prepare(path: string): void {
+    const folder = dirname(path);
+    if (this.#writableFolders.has(folder)) return;
     aboutPath(path, () => {
-      const folder = dirname(this.#finalPath(path));
-      accessSync(folder, constants.W_OK | constants.X_OK);
+      this.#ensureFolder(folder);
+      accessSync(join(this.#dir, folder), constants.W_OK | constants.X_OK);
     });
+    this.#writableFolders.add(folder);
   }
 
   /** Paths are relative to the dir. Returns the published file's identity. */
@@ -81,7 +85,7 @@ export class Publisher {
 
   #finalPath(path: string): string {
     this.#ensureFolder(dirname(path));
-    return join(this.#dir, path);
+    return `${this.#dir}/${path}`;
   }
 
   #ensureFolder(path: string): void {

@@ -93,7 +93,7 @@ export async function withSmallStaged<T>(
   fill: (path: string) => Promise<T>,
   publish: (stagedPath: string, filled: T) => void,
 ): Promise<void> {
-  const path = join(layout.partial(dir), `${prefixOf(object)}${randomUUID()}`);
+  const path = `${layout.partial(dir)}/${prefixOf(object)}${randomUUID()}`;
   const filled = await fill(path);
   try {
     publish(path, filled);
