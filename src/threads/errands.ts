@@ -16,11 +16,6 @@ export type FromThread<Said, Result, Failure> =
   | { readonly kind: 'done'; readonly id: number; readonly result: Result }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure };
 
-/** What every thread is started with, beside what is its own. */
-export interface ThreadData {
-  readonly signs: SharedArrayBuffer;
-}
-
 export interface ErrandEvents<Said> {
   readonly onSaid: (said: Said) => void;
   /** Whether the disk keeps the thread waiting. Told again and again. */
@@ -71,7 +66,7 @@ export class Errands<Errand, Said, Result, Failure> {
   #ended: ThreadEnded | undefined;
 
   constructor(name: ThreadName, data: object) {
-    this.#worker = startThread(name, { ...data, signs: this.#signs.memory } satisfies ThreadData);
+    this.#worker = startThread(name, { ...data, signs: this.#signs.memory });
     this.#outbox = new Outbox(this.#worker);
     this.#worker.on('message', (messages: readonly FromThread<Said, Result, Failure>[]) => {
       for (const message of messages) this.#hear(message);

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-
 /**
  * Left to itself, the heap grows to twice what it holds before it is collected, and its young generation to 48 MiB. What
  * many small files leave behind is collected sooner, at no cost that could be measured (npm run bench -- --only growth).
@@ -7,32 +5,34 @@ import { setFlagsFromString } from 'node:v8';
 const SMALL = ['--semi-space-growth-factor=1', '--heap-growing-percent=10'];
 const USUAL = ['--semi-space-growth-factor=2', '--heap-growing-percent=0'];
 
-let isToBeSmall = false;
-let beginning = 0;
+/** Threads that are beginning: what all threads of a process share to know it. */
+export type Beginning = SharedArrayBuffer;
 
-/** From now on, for all of this process. */
+let beginning: Beginning | undefined;
+
+/** From now on, for all threads of this process. */
 export function keepHeapSmall(): void {
-  isToBeSmall = true;
-  setFlags();
+  beginning = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  setFlags(SMALL);
 }
 
 /**
- * A thread is about to begin, and has begun when what this returns is called. While V8's flags are others than usual, it
- * takes nothing of what Node has compiled beforehand, and each thread would compile all of Node's own modules anew.
+ * A thread is about to begin. While V8's flags are others than usual, it takes nothing of what Node has compiled
+ * beforehand, and each thread would compile all of Node's own modules anew. What this returns is for `threadHasBegun`.
  */
-export function threadBegins(): () => void {
-  beginning += 1;
-  setFlags();
-  let hasBegun = false;
-  return () => {
-    if (hasBegun) return;
-    hasBegun = true;
-    beginning -= 1;
-    setFlags();
-  };
+export function threadBegins(): Beginning | undefined {
+  if (beginning === undefined) return undefined;
+  Atomics.add(new Int32Array(beginning), 0, 1);
+  setFlags(USUAL);
+  return beginning;
 }
 
-function setFlags(): void {
-  if (!isToBeSmall) return;
-  for (const flag of beginning === 0 ? SMALL : USUAL) setFlagsFromString(flag);
+/** By the thread itself, with all its modules: the one that has started it may be busy, and its heap would grow. */
+export function threadHasBegun(shared: Beginning | undefined): void {
+  if (shared !== undefined && Atomics.sub(new Int32Array(shared), 0, 1) === 1) setFlags(SMALL);
+}
+
+function setFlags(flags: readonly string[]): void {
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
+  for (const flag of flags) setFlagsFromString(flag);
 }

@@ -1,7 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DiskSigns } from './disk-signs.ts';
-import type { FromThread, ThreadData, ToThread } from './errands.ts';
+import type { FromThread, ToThread } from './errands.ts';
+import { threadHasBegun } from './heap.ts';
 import { Outbox } from './outbox.ts';
+import type { ThreadData } from './thread-data.ts';
 
 /** How a thread goes on an errand. */
 export interface Errander<Errand, Said, Result, Failure> {
@@ -27,8 +29,7 @@ export function serve<Errand, Said, Result, Failure>({
 }: Errander<Errand, Said, Result, Failure>): void {
   if (parentPort === null) throw new Error('this is a thread of a program, and no program');
   const outbox = new Outbox<FromThread<Said, Result, Failure>>(parentPort);
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  parentPort.postMessage([]);
+  threadHasBegun((workerData as ThreadData).beginning);
   const begin = (id: number, errand: Errand): void => {
     go(errand, id, (said) => outbox.put({ kind: 'said', id, said })).then(
       (result) => outbox[isOneOfMany(errand) ? 'putSoon' : 'put']({ kind: 'done', id, result }),

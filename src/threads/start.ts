@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { threadBegins } from './heap.ts';
+import { threadBegins, threadHasBegun } from './heap.ts';
+import type { ThreadData } from './thread-data.ts';
 
 const IS_SOURCE = import.meta.filename.endsWith('.ts');
 
@@ -16,18 +17,18 @@ export type ThreadName = keyof typeof THREADS;
 /** No thread can live here: whoever needs one does without. */
 export class NoThread extends Error {}
 
-/** Starts one of the program's threads, whose first message says that it has begun. It keeps nobody waiting until it is referenced. Throws NoThread. */
-export function startThread(name: ThreadName, workerData: unknown): Worker {
+/** Starts one of the program's threads. It keeps nobody waiting until it is referenced. Throws NoThread. */
+export function startThread(name: ThreadName, data: Omit<ThreadData, 'beginning'>): Worker {
   const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
   const { Worker } = process.getBuiltinModule('node:worker_threads');
-  const hasBegun = threadBegins();
+  const beginning = threadBegins();
   try {
     // Node looks for it in every thread that begins, which ends when it has been removed.
     process.cwd();
     const worker = new Worker(join(import.meta.dirname, file), {
       // As `top -H` shows it.
       name,
-      workerData,
+      workerData: { ...data, beginning } satisfies ThreadData,
       // Nothing of the environment is their business.
       env: {},
       // Their own, which nobody reads: else the process's streams would be touched.
@@ -35,11 +36,10 @@ export function startThread(name: ThreadName, workerData: unknown): Worker {
       stderr: true,
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
-    worker.once('message', hasBegun).once('exit', hasBegun);
     worker.unref();
     return worker;
   } catch (cause) {
-    hasBegun();
+    threadHasBegun(beginning);
     throw new NoThread(`no thread can be started: ${(cause as Error).message}`, { cause });
   }
 }

@@ -1,14 +1,14 @@
 import type { ArrivalMemory } from '../model/arrival.ts';
 import type { PartsOfRange } from '../model/proof.ts';
 import type { Digests, DigestAlgorithm } from '../model/digest.ts';
-import type { ThreadData } from '../threads/errands.ts';
 import type { SystemFailure } from '../threads/system-failure.ts';
 import type { Answer } from './answer-reader.ts';
 import type { Endpoint } from './connection.ts';
 
 /** What crosses between a thread that receives and the one that it works for. Plain values. */
 
-export interface ReceiverData extends ThreadData {
+/** What a thread that receives is started with, beside what every thread is. */
+export interface ReceiverData {
   readonly endpoint: Endpoint;
   /** Milliseconds; 0: never. */
   readonly patience: number;

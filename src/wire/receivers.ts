@@ -35,7 +35,7 @@ export class Receivers {
   readonly #most: number;
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
-    const data: Omit<ReceiverData, 'signs'> = { endpoint, patience };
+    const data: ReceiverData = { endpoint, patience };
     this.#crew = new Crew('receiver', data);
     this.#most = most;
   }

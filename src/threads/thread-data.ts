@@ -1,0 +1,8 @@
+import type { Beginning } from './heap.ts';
+
+/** What every thread is started with, beside what is its own. */
+export interface ThreadData {
+  /** By which it shows what the disk does to it. */
+  readonly signs: SharedArrayBuffer;
+  readonly beginning: Beginning | undefined;
+}
