@@ -151,7 +151,11 @@ function tooManyOpen({ kills }: Bucket, before: Held, after: Held, isComplete: b
   });
 }
 
+/** Uploads are looked at before objects: what is completed meanwhile is seen as both, and not as neither. */
 async function heldIn({ rig: { minio }, bucket, files }: Bucket): Promise<Held> {
+  const uploadsOf = new Map<string, Awaited<ReturnType<typeof openUploads>>>();
+  for (const { path, size } of files)
+    if (size > PART) uploadsOf.set(path, await openUploads(minio, bucket, `${PREFIX}${path}`));
   const objects = await minio.objects(bucket);
   const large = new Map<string, Large>();
   const wrong: string[] = [];
@@ -161,8 +165,8 @@ async function heldIn({ rig: { minio }, bucket, files }: Bucket): Promise<Held> 
     const found = objects.get(key)?.size;
     bytes += found ?? 0;
     if (found !== undefined && found !== size) wrong.push(`${key} has ${found} bytes, not ${size}`);
-    if (size <= PART) continue;
-    const uploads = await openUploads(minio, bucket, key);
+    const uploads = uploadsOf.get(path);
+    if (uploads === undefined) continue;
     const sent = uploads.map((upload) => upload.bytes);
     if (found === undefined) bytes += Math.min(size, Math.max(0, ...sent));
     const withParts = sent.filter((count) => count > 0).length;
