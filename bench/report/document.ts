@@ -37,14 +37,14 @@ const HOW_TO_READ = `## How to read it
 
 const WHAT_BOUNDS_IT = `## What bounds it
 
-- **The processors, where everything shares two of them.** "Where the time goes" says what share of both was used in each row. Where it is near 90 %, only less work is faster. model-cache makes the SHA-256 of every byte, and
-  reads it back for that; the C reader and the other tools do neither, and the row of the thread that hashes says what it takes. A locked start makes BLAKE3 instead, in the threads that receive.
+- **A hash of every byte, where everything shares two processors.** The rows of the C reader with SHA-256 say what that takes on this machine in any language: a tool that proves nothing can be as fast as the limit, and one that
+  proves everything as fast as those rows. "Where the time goes" says what share of both processors was used. Where it is near 90 %, only less work is faster. A locked start makes BLAKE3 instead, in the threads that receive.
 - **The thread that hashes, where each thread has a processor.** SHA-256 goes through a file from front to back, on one processor: one large file takes no less than the seconds in that row, from whatever server and
   over whatever link. TLS on two processors is received by one thread, whose row is the longest; with more, by as many as there are to spare, up to four, and then the thread that hashes is the bound again.
-- **The link, where it is slower than both.** Before the first byte come Node's start and this program's, the listing, and a manifest: the C reader does none of that, and one way there and back is 20 ms in those rows. Then
-  TCP finds out what the link carries; the last requests end one after the other.
-- **Many small files**: what the server does for each request, the thread that decides and publishes, and Node's garbage collection.
-- **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256.
+- **The link, where it is slower than both.** The row of \`--dry-run\` says what comes before the first byte: Node's start and this program's, the listing, and a manifest, each at least one way there and back. The C reader does
+  none of that. Then TCP finds out what the link carries; the last requests end one after the other.
+- **Many small files**: what the server does for each request, the thread that receives, and V8's compilers and garbage collection.
+- **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256. The C reader with both says what that takes.
 - **Memory**: most is Node's, for itself and for each thread.`;
 
 const WHAT_IT_DOES_NOT_SHOW = `## What it does not show
