@@ -1,6 +1,5 @@
 import { explain, ModelCacheError, toModelCacheError } from './errors.ts';
 import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
-import { keepHeapSmall } from './threads/heap.ts';
 import type { Invocation } from './invocation.ts';
 import { createLog } from './log.ts';
 import { writeAll } from './output.ts';
@@ -10,6 +9,7 @@ import type { Environment } from './settings/raw.ts';
 import { resolveLogSettings, resolveSettings, type Settings } from './settings/settings.ts';
 import type { Context } from './stages/context.ts';
 import { finish } from './stages/finish.ts';
+import { keepHeapSmall } from './threads/heap.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_FAILED = 1;

@@ -26,7 +26,7 @@ export class LimitUpload implements Contestant {
   readonly #options: readonly string[];
   #uploads: readonly Upload[] = [];
 
-  /** `proves`: the MD5 of every part and the SHA-256 of every file are made before they are sent. */
+  /** `proves`: each part is hashed before it is sent, by MD5 for itself and by SHA-256 for its file. */
   constructor(client: S3Client, { proves }: { readonly proves: boolean }) {
     this.name = proves ? 'limit (C reader, MD5 and SHA-256)' : 'limit (C reader)';
     this.tool = proves ? 'proving-limit' : 'limit';

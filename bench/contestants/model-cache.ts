@@ -5,7 +5,7 @@ import type { Contestant, Job } from './contestant.ts';
 
 export const restore = running('model-cache', () => ['init']);
 
-/** All that comes before the first byte of a file is asked for. */
+/** The listing and the manifests are read, and what there is to do is printed. */
 export const plan = running('model-cache --dry-run', () => ['init', '--dry-run']);
 
 /** Only what a lock file of this bucket names, proved by it. */

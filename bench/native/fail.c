@@ -11,6 +11,7 @@ void fail(const char *format, ...) {
   va_start(arguments, format);
   vfprintf(stderr, format, arguments);
   va_end(arguments);
-  fprintf(stderr, " (%s)\n", strerror(errno));
+  if (errno != 0) fprintf(stderr, " (%s)", strerror(errno));
+  fputc('\n', stderr);
   exit(1);
 }

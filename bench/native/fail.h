@@ -1,4 +1,4 @@
 #pragma once
 
-/* Says why, with the system's last word, and ends the program with 1. */
+/* Says why, with the system's last word if there was one, and ends the program with 1. */
 _Noreturn void fail(const char *format, ...);

@@ -46,8 +46,10 @@ struct part {
   long offset, length;
   bool is_whole_file;
   char etag[80];
-  /* Of `get`: so many bytes are in the file. Of `put`: all of them once they have been hashed. */
+  /* Of `get`: so many bytes are in the file. */
   atomic_long ready;
+  /* Of `put`: it may be sent, with this. */
+  atomic_bool is_hashed;
   char content_md5[32];
 };
 
@@ -149,7 +151,7 @@ static void wait_a_moment(void) {
 }
 
 static void put(struct connection to, struct part *part, char *buffer) {
-  while (proves && part->ready < part->length) wait_a_moment();
+  while (proves && !part->is_hashed) wait_a_moment();
   send_request(to, part);
   int file = open(part->file, O_RDONLY);
   if (file < 0) fail("open %s", part->file);
@@ -209,7 +211,7 @@ static void precede(int file, struct part *part, char *buffer, struct digest *sh
     for (int shift = 18; shift >= 0; shift -= 6) *text++ = BASE64[group >> shift & 63];
   }
   memcpy(text - 2, "==", 3);
-  part->ready = part->length;
+  part->is_hashed = true;
 }
 
 /* Hashes all files but those that are hashed as they come, one after the other. */

@@ -26,8 +26,8 @@ const HOW_TO_READ = `## How to read it
 
 - **limit** is a C program (\`bench/native/wire-limit.c\`) that gets the same bytes from the same server into files, with no listing, no signature, no hash and no
   temporary names. No restore can be much faster on this machine; one that asks in a luckier pattern can be a little.
-- **limit, hashed** is that program when it proves what it gets: with OpenSSL's SHA-256 of small files as they come, and of large ones in a thread of its own that reads what has been written. No restore that proves every byte
-  can be much faster here, in whatever language.
+- **limit, hashed** is that program when it proves what it gets: with OpenSSL's SHA-256 of files up to 16 MiB as they come, and of larger ones in one thread of its own that reads what has been written. On two processors, no restore that
+  makes the SHA-256 of every file can be much faster, in whatever language.
 - Wall time is that of the whole process, start-up included: the median, then the fastest and the slowest run. Ratios are of medians. **best peer** is the fastest of
   the other tools in the table, the AWS SDK among them.
 - Client CPU is user and system time of the process and all its children, peak RSS that of its largest process in any run, server CPU what the server used meanwhile.
@@ -41,8 +41,8 @@ const WHAT_BOUNDS_IT = `## What bounds it
   proves everything as fast as those rows. "Where the time goes" says what share of both processors was used. Where it is near 90 %, only less work is faster. A locked start makes BLAKE3 instead, in the threads that receive.
 - **The thread that hashes, where each thread has a processor.** SHA-256 goes through a file from front to back, on one processor: one large file takes no less than the seconds in that row, from whatever server and
   over whatever link. TLS on two processors is received by one thread, whose row is the longest; with more, by as many as there are to spare, up to four, and then the thread that hashes is the bound again.
-- **The link, where it is slower than both.** The row of \`--dry-run\` says what comes before the first byte: Node's start and this program's, the listing, and a manifest, each at least one way there and back. The C reader does
-  none of that. Then TCP finds out what the link carries; the last requests end one after the other.
+- **The link, where it is slower than both.** Before the first byte come Node's start and this program's, the listing, and a manifest, each at least one way there and back: what \`--dry-run\` takes says how long about. The C reader
+  does none of that. Then TCP finds out what the link carries; the last requests end one after the other.
 - **Many small files**: what the server does for each request, the thread that receives, and V8's compilers and garbage collection.
 - **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256. The C reader with both says what that takes.
 - **Memory**: most is Node's, for itself and for each thread.`;

@@ -42,7 +42,7 @@ const CELLS: Readonly<Record<Column, { head: string; cell: (of: Measured, marks:
   'of the link': {
     head: 'of the link',
     cell: ({ row, summary }, { bitsPerSecond }) =>
-      bitsPerSecond === undefined || row.bytes === 0
+      bitsPerSecond === undefined
         ? '-'
         : `${((row.bytes * 800) / summary.wall.median / bitsPerSecond).toFixed(0)} %`,
   },
@@ -113,7 +113,7 @@ function count({ row, summary: { counted, dropped } }: Measured): string {
   return `${counted} (${dropped})${failed > 0 ? `, ${failed} failed` : ''}`;
 }
 
-function wall({ wall: { median, least, most } }: Summary): string {
+export function wall({ wall: { median, least, most } }: Summary): string {
   return `${seconds(median)} (${seconds(least)}-${seconds(most)})`;
 }
 

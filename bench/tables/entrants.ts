@@ -11,7 +11,7 @@ import { measure } from '../measure/run.ts';
 import { commandWords } from '../report/command-words.ts';
 import type { MinioHost } from '../stores/minio-host.ts';
 import { at, type StoredSet } from '../stores/stored-set.ts';
-import type { Workplace } from '../workplace.ts';
+import type { Limits, Workplace } from '../workplace.ts';
 import type { Placed } from './places.ts';
 
 /** Those of the contestants that were asked for, each into an empty folder. */
@@ -19,10 +19,11 @@ export function restoreRace(
   place: Workplace,
   { site, stored }: Placed,
   contestants: readonly Contestant[],
+  limits?: Limits,
 ): Promise<readonly Row[]> {
   const store = at(site, stored);
   const entrants = place.chosen(contestants).map((contestant) => restoring(place, contestant, store));
-  return place.race(entrants, site);
+  return place.race(entrants, site, limits);
 }
 
 /** Restores a set into an empty folder. */
@@ -49,7 +50,7 @@ export function restoring(place: Workplace, contestant: Contestant, store: Store
   };
 }
 
-/** Does all that comes before the first byte of a file, and restores nothing. */
+/** Finds out what there is to do, and restores nothing. */
 export function planning(place: Workplace, contestant: Contestant, store: StoredSet): Entrant {
   const check = async (): Promise<void> => {
     const files = readdirSync(join(place.scratch.dir, 'restored'), { recursive: true });

@@ -4,11 +4,11 @@ import * as modelCache from '../contestants/model-cache.ts';
 import * as rclone from '../contestants/rclone.ts';
 import * as s5cmd from '../contestants/s5cmd.ts';
 import * as sdk from '../contestants/sdk.ts';
-import type { Row } from '../measure/race.ts';
-import { OVER_LINK, type Table } from '../report/table.ts';
+import { summarize } from '../report/statistics.ts';
+import { OVER_LINK, wall, type Table } from '../report/table.ts';
 import { at } from '../stores/stored-set.ts';
 import type { Workplace } from '../workplace.ts';
-import { planning, restoring } from './entrants.ts';
+import { planning, restoreRace } from './entrants.ts';
 import { behindLink, FAR, linkWords, NEAR, notRun, type OverLink, type Placed } from './places.ts';
 
 /** The defaults of some come to nothing under loss; nobody waits for them. */
@@ -47,21 +47,28 @@ function overLink(place: Workplace, over: OverLink): Promise<Table> {
       title,
       text: [
         `${placed.stored.set.bytes} bytes from MinIO, MTU ${mtu}. *Of the link*: payload bits over what the link carries in that time, the start of the ` +
-          'process included; headers and the ramp-up of TCP take their part of it. `--dry-run` does all that comes before the first byte, and fetches none.',
+          'process included; headers and the ramp-up of TCP take their part of it.',
+        ...(await beforeTheFirstByte(place, placed)),
       ],
       columns: OVER_LINK,
-      rows: await raceOver(place, placed),
+      rows: await restoreRace(place, placed, CONTESTANTS, { timeLimitSeconds: TIME_LIMIT_SECONDS }),
       bitsPerSecond: megabitsPerSecond * 1e6,
     }),
     (why) => notRun(title, why),
   );
 }
 
-function raceOver(place: Workplace, { site, stored }: Placed): Promise<readonly Row[]> {
+/** In words: it fetches nothing, and is no rival. */
+async function beforeTheFirstByte(place: Workplace, { site, stored }: Placed): Promise<readonly string[]> {
   const store = at(site, stored);
-  const entrants = [
-    ...place.chosen(CONTESTANTS).map((contestant) => restoring(place, contestant, store)),
-    ...place.chosen([modelCache.plan]).map((contestant) => planning(place, contestant, store)),
-  ];
-  return place.race(entrants, site, { timeLimitSeconds: TIME_LIMIT_SECONDS });
+  const entrants = place.chosen([modelCache.plan]).map((contestant) => planning(place, contestant, store));
+  const rows = await place.race(entrants, site);
+  return rows.flatMap((row) => {
+    const summary = summarize(row);
+    return summary === undefined
+      ? []
+      : [
+          `\`init --dry-run\`, which lists, reads the manifests, plans, and fetches nothing: ${wall(summary)} s.`,
+        ];
+  });
 }

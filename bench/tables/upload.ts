@@ -28,7 +28,7 @@ export async function upload(place: Workplace): Promise<readonly Table[]> {
   );
   const text = [
     'model-cache hashes every byte before it is sent, and sends a checksum with each part. The C reader sends parts by sendfile ' +
-      'and signs nothing; to begin and to complete its uploads is not in its time. Once it does the same, and once without any hash.',
+      'and signs nothing; to begin and to complete its uploads is not in its time. Once it hashes each part before it sends it, by MD5 and SHA-256, and once nothing.',
     `MinIO keeps its data ${place.scratch.isInMemory ? 'in memory' : 'on disk'}.`,
   ];
   return [{ title: 'Upload into an empty bucket of MinIO', text, columns: PROVED, rows }];

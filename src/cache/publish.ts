@@ -31,7 +31,10 @@ export class Publisher {
     this.#owner = owner;
   }
 
-  /** Throws `path-unsafe` when nothing can be published at this path: better known before its bytes are fetched. */
+  /**
+   * Throws `path-unsafe` when nothing can be published in this path's folder: better known before its bytes are fetched.
+   * A folder that could be written to once is not asked again.
+   */
   prepare(path: string): void {
     const folder = dirname(path);
     if (this.#writableFolders.has(folder)) return;

@@ -5,6 +5,8 @@ import type { ByteRange } from './parts.ts';
 export interface Pace {
   /** Requests side by side. */
   readonly width: number;
+  /** The same for whole small files, of which the way there and back is most. */
+  readonly smallWidth: number;
   /** Bytes; no request is for less, but the last ones. */
   readonly leastPart: number;
   /** What is being tried, and what it has to be better than. */
@@ -57,12 +59,8 @@ export function firstPace(roundTripMs: number | undefined, bounds: PaceBounds): 
   const far =
     roundTripMs === undefined || roundTripMs < NEAR_MS ? NEARBY : Math.ceil(roundTripMs * WIDTH_PER_MS);
   const width = Math.max(1, Math.min(bounds.width, Math.max(NEARBY, far)));
-  return { width, leastPart: LEAST_PART, trial: undefined, restsUntil: 0 };
-}
-
-/** Requests side by side for whole small files, of which the way there and back is most. */
-export function smallWidth({ width }: Pace, bounds: PaceBounds): number {
-  return Math.min(bounds.width, width * SMALL_FOR_ONE);
+  const smallWidth = Math.max(1, Math.min(bounds.width, width * SMALL_FOR_ONE));
+  return { width, smallWidth, leastPart: LEAST_PART, trial: undefined, restsUntil: 0 };
 }
 
 /**
@@ -74,11 +72,17 @@ export function nextPace(
   { now, rate, isFull, isBusy, isThrottled }: PaceSample,
   bounds: PaceBounds,
 ): Pace {
-  const { width, leastPart, trial, restsUntil } = pace;
+  const { width, smallWidth, leastPart, trial, restsUntil } = pace;
   const rested = { trial: undefined, restsUntil: now + REST_MS };
   if (isThrottled) {
-    const narrower = Math.max(Math.min(FEWEST, bounds.width), Math.floor(width / GROWTH));
-    return { width: narrower, leastPart: Math.min(bounds.partBytes, leastPart * 2), ...rested };
+    const half = (count: number): number =>
+      Math.max(Math.min(FEWEST, bounds.width), Math.floor(count / GROWTH));
+    return {
+      width: half(width),
+      smallWidth: half(smallWidth),
+      leastPart: Math.min(bounds.partBytes, leastPart * 2),
+      ...rested,
+    };
   }
   if (isBusy) {
     const narrower = Math.max(Math.min(NEARBY, width), Math.floor(width / GROWTH));
@@ -86,9 +90,9 @@ export function nextPace(
   }
   if (!isFull) return { ...pace, trial: undefined };
   if (trial !== undefined && rate < trial.rate * WORTHWHILE) return { ...pace, width: trial.from, ...rested };
-  const wider = Math.min(bounds.width, Math.ceil(width * GROWTH));
-  if (now < restsUntil || wider === width) return { ...pace, trial: undefined };
-  return { ...pace, width: wider, trial: { from: width, rate } };
+  const wider = (count: number): number => Math.min(bounds.width, count * GROWTH);
+  if (now < restsUntil || wider(width) === width) return { ...pace, trial: undefined };
+  return { ...pace, width: wider(width), smallWidth: wider(smallWidth), trial: { from: width, rate } };
 }
 
 /**

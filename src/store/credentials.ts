@@ -113,11 +113,11 @@ function containerProvider(sdk: {
 }
 
 function inTime(source: string, ask: IdentityProvider, patience: number): IdentityProvider {
-  return async (...args) => {
+  return async () => {
     const late = Promise.withResolvers<never>();
     const timer = countdown(patience, () => late.reject(tooLate(source, patience)));
     try {
-      return await Promise.race([ask(...args), late.promise]);
+      return await Promise.race([ask(), late.promise]);
     } finally {
       clearTimeout(timer);
     }

@@ -63,7 +63,7 @@ export class GetSigner {
       ...(identity.sessionToken && { 'x-amz-security-token': identity.sessionToken }),
     };
     const names = Object.keys(headers).join(';');
-    const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
+    const lines = Object.entries(headers).map(([name, value]) => `${name}:${canonicalValue(value)}\n`);
     return {
       identity,
       second,
@@ -74,4 +74,9 @@ export class GetSigner {
       beforeSignature: `${ALGORITHM} Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=`,
     };
   }
+}
+
+/** As it is signed: blanks count once, and not at either end. */
+function canonicalValue(value: string): string {
+  return value.replaceAll(/[ \t\r\n]+/g, ' ').replaceAll(/^ | $/g, '');
 }

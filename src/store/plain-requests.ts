@@ -42,13 +42,22 @@ export class PlainRequests {
     return this.#answers.connectMs;
   }
 
-  sign(key: string, request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
-    return this.#signer.request({ ...request, key: this.names.keyOf(key) });
+  /** Throws what is wrong with the credentials, as all that is said of a store. */
+  async sign(key: string, request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
+    try {
+      return await this.#signer.request({ ...request, key: this.names.keyOf(key) });
+    } catch (error) {
+      throw this.names.explain(key, error);
+    }
   }
 
   /** Without a key, it is about the bucket. */
-  signForBucket(request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
-    return this.#signer.request({ ...request, key: '' });
+  async signForBucket(request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
+    try {
+      return await this.#signer.request({ ...request, key: '' });
+    } catch (error) {
+      throw this.names.explain(undefined, error);
+    }
   }
 
   /** What a store says, whatever it is. Throws as the store does, and `NotPlain`. */

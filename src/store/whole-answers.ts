@@ -6,6 +6,7 @@ import {
 } from 'node:http';
 import type * as https from 'node:https';
 import { countdown } from '../countdown.ts';
+import { loadLater } from '../threads/heap.ts';
 import type { Endpoint } from '../wire/connection.ts';
 import type { SignedRequest } from './s3-signer.ts';
 
@@ -115,9 +116,9 @@ export class WholeAnswers {
   }
 }
 
-/** Only where it is needed: it takes Node 10 ms to load. */
+/** Only where it is needed: it takes Node some milliseconds to load. */
 function tls(): typeof https {
-  return process.getBuiltinModule('node:https');
+  return loadLater(() => process.getBuiltinModule('node:https'));
 }
 
 async function answerTo(sent: ClientRequest, atMost: number, onBytes: () => void): Promise<WholeAnswer> {

@@ -12,7 +12,7 @@ let beginning: Beginning | undefined;
 
 /** From now on, for all threads of this process. */
 export function keepHeapSmall(): void {
-  beginning = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  beginning ??= new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   setFlags(SMALL);
 }
 
@@ -25,6 +25,16 @@ export function threadBegins(): Beginning | undefined {
   Atomics.add(new Int32Array(beginning), 0, 1);
   setFlags(USUAL);
   return beginning;
+}
+
+/** For a module of Node's that is loaded later: it is taken as Node has compiled it, too. */
+export function loadLater<T>(load: () => T): T {
+  const begun = threadBegins();
+  try {
+    return load();
+  } finally {
+    threadHasBegun(begun);
+  }
 }
 
 /** By the thread itself, with all its modules: the one that has started it may be busy, and its heap would grow. */

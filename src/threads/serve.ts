@@ -11,7 +11,7 @@ export interface Errander<Errand, Said, Result, Failure> {
   readonly go: (errand: Errand, id: number, say: (said: Said) => void) => Promise<Result>;
   readonly stop: (id: number) => void;
   readonly failureOf: (error: unknown) => Failure;
-  /** One of many, of which the next does not wait for this one's result. */
+  /** Asked when it has ended: enough others are under way for its result to wait for company. */
   readonly isOneOfMany?: (errand: Errand) => boolean;
 }
 

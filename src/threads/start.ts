@@ -20,9 +20,9 @@ export class NoThread extends Error {}
 /** Starts one of the program's threads. It keeps nobody waiting until it is referenced. Throws NoThread. */
 export function startThread(name: ThreadName, data: Omit<ThreadData, 'beginning'>): Worker {
   const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
-  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const beginning = threadBegins();
   try {
+    const { Worker } = process.getBuiltinModule('node:worker_threads');
     // Node looks for it in every thread that begins, which ends when it has been removed.
     process.cwd();
     const worker = new Worker(join(import.meta.dirname, file), {

@@ -1,13 +1,5 @@
 import { DOUBLED_SHARE, toAskAgain } from '../model/ask-again.ts';
-import {
-  firstPace,
-  grainOf,
-  smallWidth,
-  nextPace,
-  partBytes,
-  type Pace,
-  type PaceBounds,
-} from '../model/pace.ts';
+import { firstPace, grainOf, nextPace, partBytes, type Pace, type PaceBounds } from '../model/pace.ts';
 import type { Ranges } from '../store/store.ts';
 import { Lanes } from './lanes.ts';
 import type { PartFetch } from './part-fetch.ts';
@@ -49,7 +41,7 @@ export class Pacer {
     this.#bounds = bounds;
     this.#pace = firstPace(undefined, bounds);
     this.lanes = new Lanes(this.#pace.width);
-    this.smallLanes = new Lanes(smallWidth(this.#pace, bounds));
+    this.smallLanes = new Lanes(this.#pace.smallWidth);
     this.#last = { now: performance.now(), bytes: 0 };
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
@@ -129,8 +121,7 @@ export class Pacer {
 
   #use(pace: Pace): void {
     this.#pace = pace;
-    if (this.lanes.width === pace.width) return;
     this.lanes.width = pace.width;
-    this.smallLanes.width = smallWidth(pace, this.#bounds);
+    this.smallLanes.width = pace.smallWidth;
   }
 }

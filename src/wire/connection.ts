@@ -1,4 +1,5 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { ConnectionOptions } from 'node:tls';
 import { RequestSender, type RequestBody } from './request-sender.ts';
 import { MAX_HEAD_BYTES, parseResponseHead, UnusualAnswer, type ResponseHead } from './response-head.ts';

@@ -11,6 +11,8 @@ import { UnusualAnswer } from './response-head.ts';
 /** One for all connections: what was read is written before the next read. */
 const READ_BYTES = 1024 * 1024;
 const TELL_EVERY_MS = 50;
+/** While so many others are under way, nobody waits for the result of one small file. */
+const MANY = 16;
 
 class Cancelled extends Error {}
 
@@ -31,6 +33,8 @@ interface UnderWay {
 }
 
 const { endpoint, patience, ahead } = workerData as ReceiverData;
+// With the others, before this thread has begun; a plain one does without.
+if (endpoint.isTls) process.getBuiltinModule('node:tls');
 const disk = ownDiskSigns();
 const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES), patience);
 const underWay = new Map<number, UnderWay>();
@@ -39,7 +43,7 @@ serve<FetchErrand, FetchSaid, Fetched, FetchFailure>({
   go: fetchRange,
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
   failureOf: (error) => failureOf(error as Broken),
-  isOneOfMany: ({ into }) => 'path' in into,
+  isOneOfMany: ({ into }) => 'path' in into && underWay.size >= MANY,
 });
 setInterval(tellMoved, TELL_EVERY_MS).unref();
 if (ahead !== undefined)

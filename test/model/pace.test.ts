@@ -5,7 +5,6 @@ import { BLOCK_BYTES } from '../../src/model/arrival.ts';
 import {
   firstPace,
   grainOf,
-  smallWidth,
   nextPace,
   partBytes,
   takePart,
@@ -173,9 +172,22 @@ test('what is proved by parts comes in whole parts, unless it takes many request
 });
 
 test('of small files there are more side by side, within the same bounds', () => {
-  assert.equal(smallWidth(firstPace(0.1, BOUNDS), BOUNDS), 64);
-  assert.equal(smallWidth({ ...firstPace(0.1, BOUNDS), width: 2 }, BOUNDS), 32);
-  assert.equal(smallWidth(firstPace(0.1, BOUNDS), { ...BOUNDS, width: 10 }), 10);
+  assert.equal(firstPace(0.1, BOUNDS).smallWidth, 64);
+  assert.equal(firstPace(150, BOUNDS).smallWidth, 64);
+  assert.equal(firstPace(0.1, { ...BOUNDS, width: 10 }).smallWidth, 10);
+  assert.equal(firstPace(0.1, { ...BOUNDS, width: 0 }).smallWidth, 1);
+});
+
+test('of small files, a store that says it is too much gets half as many too, and more again while that helps', () => {
+  const first = firstPace(150, BOUNDS);
+  const once = nextPace(first, SLOW_DOWN, BOUNDS);
+  assert.equal(once.smallWidth, 32);
+  let pace = once;
+  for (let times = 0; times < 8; times += 1) pace = nextPace(pace, SLOW_DOWN, BOUNDS);
+  assert.equal(pace.smallWidth, 2);
+  const calm: PaceSample = { now: 60_000, rate: 1e8, isFull: true, isBusy: false, isThrottled: false };
+  assert.equal(nextPace(pace, calm, BOUNDS).smallWidth, 4);
+  assert.equal(nextPace(pace, { ...calm, isBusy: true }, BOUNDS).smallWidth, 2);
 });
 
 test('at a high rate, no request is for less than a moment', () => {

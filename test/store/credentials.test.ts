@@ -121,6 +121,19 @@ test('a container is asked once, however many requests are signed', async () => 
   });
 });
 
+test('an identity that has expired, and a source that gives no other, is an error of the store', async () => {
+  const expired = keysUntil(new Date(Date.now() - 1000).toISOString());
+  const script: Script = (request, response, count) =>
+    (count === 1 ? expired : refuseAll)(request, response, count);
+  await withServer(script, async ({ endpoint }) => {
+    process.env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] = `${endpoint}/keys`;
+    const store = await S3Store.open(openSettings({ ...NO_CREDENTIALS, container: true }));
+    await assert.rejects(store.get('key'), { code: 'store-credentials-missing' });
+    await assert.rejects(listed(store, ''), { code: 'store-credentials-missing' });
+    store.close();
+  });
+});
+
 test('the source is told, and never a secret', async () => {
   await useProfile('PROFILEKEY');
   for (const settings of [staticKeys('KEY', 'hush'), NO_CREDENTIALS]) {
@@ -249,8 +262,13 @@ async function useWebIdentityProfile(more: string): Promise<void> {
 
 const refuseAll: Script = (_, response) => response.writeHead(403).end();
 
-const containerKeys: Script = (_, response) => {
-  response.writeHead(200, { 'content-type': 'application/json' });
-  const Expiration = '2099-01-01T00:00:00Z';
-  response.end(JSON.stringify({ AccessKeyId: 'CONTAINERKEY', SecretAccessKey: 's', Token: 't', Expiration }));
-};
+const containerKeys = keysUntil('2099-01-01T00:00:00Z');
+
+function keysUntil(Expiration: string): Script {
+  return (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ AccessKeyId: 'CONTAINERKEY', SecretAccessKey: 's', Token: 't', Expiration }),
+    );
+  };
+}

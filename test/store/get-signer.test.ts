@@ -13,8 +13,9 @@ const text = fc.string({
   maxLength: 40,
   unit: fc.constantFrom('a', 'Z', '0', '9', '/', '+', '=', '-', '_'),
 });
+const tokens = fc.string({ maxLength: 40, unit: fc.constantFrom('a', 'Z', '0', '/', '+', '=', ' ', '\t') });
 const identities = fc.record(
-  { accessKeyId: text, secretAccessKey: text, sessionToken: fc.oneof(text, fc.constant('')) },
+  { accessKeyId: text, secretAccessKey: text, sessionToken: tokens },
   { requiredKeys: ['accessKeyId', 'secretAccessKey'] },
 );
 

@@ -47,14 +47,17 @@ test('while no new identity can be had, the old one counts, and the source is no
   assert.equal(asked(), 3);
 });
 
-test('what has expired is waited for, and what the source says is thrown', async () => {
-  const { provider } = source((count) => {
+test('what has expired is waited for, and what the source says is thrown, for a while without asking', async () => {
+  const { provider, asked } = source((count) => {
     if (count === 2) throw new Error('not now');
     return identity(`K${count}`, count * HOUR);
   });
   await provider();
   mock.timers.tick(2 * HOUR);
   await assert.rejects(provider(), { message: 'not now' });
+  await assert.rejects(provider(), { message: 'not now' });
+  assert.equal(asked(), 2);
+  mock.timers.tick(11_000);
   assert.equal((await provider()).accessKeyId, 'K3');
 });
 
@@ -64,6 +67,7 @@ test('a source that fails at first is asked again', async () => {
     return identity('A');
   });
   await assert.rejects(provider(), { message: 'not yet' });
+  mock.timers.tick(11_000);
   assert.equal((await provider()).accessKeyId, 'A');
   assert.equal(asked(), 2);
 });

@@ -45,7 +45,7 @@ describe('signatures are those that AWS documents', () => {
     });
 });
 
-test('a GET of an object is signed as AWS documents it, whatever range is asked for', async (context) => {
+test('a GET of an object says who signed what, whatever range is asked for', async (context) => {
   const { signer } = exampleSigner(context);
   const authorizationOf = async (headers: Record<string, string>): Promise<string | undefined> =>
     (await signer.request({ method: 'GET', key: 'test.txt', headers })).headers['authorization'];
