@@ -1,19 +1,16 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import * as aws from '../contestants/aws.ts';
 import type { Command, Contestant } from '../contestants/contestant.ts';
 import * as modelCache from '../contestants/model-cache.ts';
 import * as rclone from '../contestants/rclone.ts';
 import * as s5cmd from '../contestants/s5cmd.ts';
 import { F5, SMALL_FILES, type Shape } from '../data-sets.ts';
-import { checkEveryByte } from '../measure/every-byte.ts';
 import type { Row } from '../measure/race.ts';
-import { measure } from '../measure/run.ts';
 import { commandWords } from '../report/command-words.ts';
 import type { Table } from '../report/table.ts';
 import type { Site } from '../stores/site.ts';
 import { at, type StoredSet } from '../stores/stored-set.ts';
 import type { Workplace } from '../workplace.ts';
+import { lendComplete } from './complete-dir.ts';
 import { findingAllThere } from './entrants.ts';
 
 /** For one figure: such a run is over within few ticks of the kernel's accounts. */
@@ -61,21 +58,13 @@ async function again(
 ): Promise<readonly Row[]> {
   const [first] = place.chosen(firstRuns);
   if (first === undefined) return [];
-  const dir = join(place.scratch.dir, 'complete');
-  mkdirSync(dir);
-  try {
-    const command = await first.command({ programs: place.programs, store, dir });
-    const { run } = await measure(command, place.conditions(site));
-    if (run.failure !== undefined) throw new Error(`${first.name}: ${run.failure}`);
-    checkEveryByte(join(dir, 'hub'), store.set);
-    return await place.race(
+  return lendComplete(place, site, store, first, (dir) =>
+    place.race(
       place.chosen(contestants).map((contestant) => findingAllThere(place, contestant, store, dir)),
       site,
       { repeats: REPEATS },
-    );
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+    ),
+  );
 }
 
 async function startUp(place: Workplace): Promise<Table> {

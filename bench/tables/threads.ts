@@ -14,7 +14,8 @@ import type { Table } from '../report/table.ts';
 import type { Site } from '../stores/site.ts';
 import { at } from '../stores/stored-set.ts';
 import type { Workplace } from '../workplace.ts';
-import { restoring, uploading } from './entrants.ts';
+import { lendComplete } from './complete-dir.ts';
+import { findingAllThere, restoring, uploading } from './entrants.ts';
 import {
   behindLink,
   FAR,
@@ -61,9 +62,18 @@ export async function threads(place: Workplace): Promise<readonly Table[]> {
   const look: Look = ({ site, stored }, contestant = modelCache.restore) =>
     lookAt(place, site, restoring(place, contestant, at(site, stored)));
   for (const [name, run] of WORKS) text.push(`**${name}**`, await run(place, look));
+  text.push('**Nothing to do for the small files**', await secondRun(place));
   const upload = uploading(place, modelCache.upload, place.set(F5));
   text.push('**Upload of the F5 set to MinIO**', await lookAt(place, await place.minio.plain(), upload));
   return [{ title: 'Where the time goes', text, columns: [], rows: [] }];
+}
+
+async function secondRun(place: Workplace): Promise<string> {
+  const { site, stored } = await onMinio(place, SMALL_FILES);
+  const store = at(site, stored);
+  return lendComplete(place, site, store, modelCache.restore, (dir) =>
+    lookAt(place, site, findingAllThere(place, modelCache.restore, store, dir)),
+  );
 }
 
 function overLink(what: string, over: OverLink): Work {
