@@ -50,16 +50,17 @@ export class WholeAnswers {
   /** Milliseconds that the quickest connection took to be accepted; undefined while there was none. */
   connectMs: number | undefined;
   readonly #endpoint: Endpoint;
+  readonly #request: typeof requestPlain;
   readonly #agent: HttpAgent;
   readonly #patience: number;
 
   /** What is not whole within `patience` milliseconds is given up. 0: never. */
   constructor(endpoint: Endpoint, patience: number) {
     this.#endpoint = endpoint;
-    const { ca } = endpoint;
-    this.#agent = endpoint.isTls
-      ? new (tls().Agent)({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
-      : new HttpAgent({ keepAlive: true });
+    const { ca, isTls } = endpoint;
+    const { request, Agent } = isTls ? tls() : { request: requestPlain, Agent: HttpAgent };
+    this.#request = request;
+    this.#agent = new Agent({ keepAlive: true, ...(isTls && ca !== undefined && { ca }) });
     this.#patience = patience;
   }
 
@@ -98,9 +99,8 @@ export class WholeAnswers {
   }
 
   #send({ method, target, headers }: SignedRequest, body: Buffer | undefined): ClientRequest {
-    const { host, port, isTls } = this.#endpoint;
-    const request = isTls ? tls().request : requestPlain;
-    const sent = request({ host, port, method, path: target, headers, agent: this.#agent });
+    const { host, port } = this.#endpoint;
+    const sent = this.#request({ host, port, method, path: target, headers, agent: this.#agent });
     sent.on('socket', (socket) => {
       if (!socket.connecting) return;
       const start = performance.now();
