@@ -42,21 +42,12 @@ export class PlainRequests {
     return this.#answers.connectMs;
   }
 
-  /** Throws what is wrong with the credentials, as all that is said of a store. */
-  async sign(key: string, request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
+  /** Without a key, it is about the bucket. Throws what is wrong with the credentials, as all that is said of a store. */
+  async sign(key: string | undefined, request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
     try {
-      return await this.#signer.request({ ...request, key: this.names.keyOf(key) });
+      return await this.#signer.request({ ...request, key: key === undefined ? '' : this.names.keyOf(key) });
     } catch (error) {
       throw this.names.explain(key, error);
-    }
-  }
-
-  /** Without a key, it is about the bucket. */
-  async signForBucket(request: Omit<RequestToSign, 'key'>): Promise<SignedRequest> {
-    try {
-      return await this.#signer.request({ ...request, key: '' });
-    } catch (error) {
-      throw this.names.explain(undefined, error);
     }
   }
 

@@ -28,13 +28,11 @@ const MOST_RECEIVERS = 4;
 export class PlainS3 {
   readonly #requests: PlainRequests;
   readonly #receivers: Receivers;
-  readonly #patience: number;
   #writer: Promise<PlainWriter> | undefined;
   #connectMs: number | undefined;
 
   private constructor(settings: S3Settings, access: S3Access, address: S3Address) {
     this.#requests = new PlainRequests(settings, access, address);
-    this.#patience = settings.idleTimeout;
     const { endpoint } = this.#requests;
     const receivers = endpoint.isTls ? Math.min(MOST_RECEIVERS, availableParallelism() - 1) : 1;
     this.#receivers = new Receivers(endpoint, rangePatience(settings.idleTimeout), Math.max(1, receivers));
@@ -65,7 +63,7 @@ export class PlainS3 {
       prefix: fullPrefix,
       ...(token === undefined ? {} : { 'continuation-token': token }),
     };
-    const request = await this.#requests.signForBucket({ method: 'GET', query });
+    const request = await this.#requests.sign(undefined, { method: 'GET', query });
     const answer = await this.#requests.ask(undefined, request, signal);
     if (answer.status !== 200) throw new NotPlain(`status ${answer.status} for a listing`);
     const page = plainly(() => parseListing(answer.body));
@@ -131,7 +129,7 @@ export class PlainS3 {
   /** Loaded when there is something to write. */
   writer(): Promise<PlainWriter> {
     this.#writer ??= import('./plain-writer.ts').then(
-      ({ PlainWriter }) => new PlainWriter(this.#requests, longer(this.#patience)),
+      ({ PlainWriter }) => new PlainWriter(this.#requests, longer(this.#requests.patience)),
     );
     return this.#writer;
   }
@@ -149,7 +147,7 @@ export class PlainS3 {
       case 'unusual':
         return new NotPlain(failure.what);
       case 'silent':
-        return noByteCame(key, rangePatience(this.#patience));
+        return noByteCame(key, rangePatience(this.#requests.patience));
       case 'other-object':
         return failure.size === size
           ? otherObject(key, etag ?? '', failure.etag)

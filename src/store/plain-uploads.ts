@@ -34,7 +34,7 @@ export class PlainUploads implements MultipartCalls {
       ...(marker === undefined ? {} : { 'key-marker': marker.key }),
       ...(marker?.id === undefined ? {} : { 'upload-id-marker': marker.id }),
     };
-    const request = await this.#requests.signForBucket({ method: 'GET', query });
+    const request = await this.#requests.sign(undefined, { method: 'GET', query });
     const about = prefix === '' ? undefined : prefix;
     const answer = await this.#asked(about, this.#requests.ask(about, request, signal));
     const page = understood(answer, parseUploads);
