@@ -11,6 +11,7 @@ static struct {
   int (*update)(struct digest *digest, const void *bytes, size_t count);
   int (*final)(struct digest *digest, unsigned char *bytes, unsigned *count);
   void (*free)(struct digest *digest);
+  int (*encode)(unsigned char *text, const unsigned char *bytes, int count);
 } crypto;
 
 void load_digests(void) {
@@ -21,6 +22,7 @@ void load_digests(void) {
   crypto.update = openssl_function("libcrypto", "EVP_DigestUpdate");
   crypto.final = openssl_function("libcrypto", "EVP_DigestFinal_ex");
   crypto.free = openssl_function("libcrypto", "EVP_MD_CTX_free");
+  crypto.encode = openssl_function("libcrypto", "EVP_EncodeBlock");
 }
 
 static struct digest *begin(const void *kind) {
@@ -41,4 +43,8 @@ void end_digest(struct digest *digest, unsigned char *bytes) {
   unsigned count;
   if (crypto.final(digest, bytes, &count) != 1) fail("end a digest");
   crypto.free(digest);
+}
+
+void encode_base64(char *text, const unsigned char *bytes, int count) {
+  crypto.encode((unsigned char *)text, bytes, count);
 }

@@ -195,8 +195,7 @@ static void follow(int file, struct part *part, char *buffer, struct digest *sha
 
 /* Of `put`: a part may be sent when its MD5 is known. */
 static void precede(int file, struct part *part, char *buffer, struct digest *sha256) {
-  static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  unsigned char bytes[MD5_BYTES + 2] = {0};
+  unsigned char bytes[MD5_BYTES];
   struct digest *md5 = begin_md5();
   for (long done = 0, count; done < part->length; done += count) {
     count = part->length - done < HASHED_BYTES ? part->length - done : HASHED_BYTES;
@@ -205,12 +204,7 @@ static void precede(int file, struct part *part, char *buffer, struct digest *sh
     update_digest(md5, buffer, count);
   }
   end_digest(md5, bytes);
-  char *text = part->content_md5;
-  for (int index = 0; index < MD5_BYTES; index += 3) {
-    long group = bytes[index] << 16 | bytes[index + 1] << 8 | bytes[index + 2];
-    for (int shift = 18; shift >= 0; shift -= 6) *text++ = BASE64[group >> shift & 63];
-  }
-  memcpy(text - 2, "==", 3);
+  encode_base64(part->content_md5, bytes, sizeof bytes);
   part->is_hashed = true;
 }
 
