@@ -27,11 +27,12 @@ export interface Row {
   readonly runs: readonly Run[];
   /** For people; undefined when it never came to one. */
   readonly command?: string;
-  /** Why there are no runs. */
-  readonly skipped?: string;
 }
 
-/** All entrants in turn, in another order each round. One who cannot be started is out, and so is one who only fails. */
+/**
+ * All entrants in turn, in another order each round. What cannot be prepared or started is a failed run: the server may
+ * have had a moment of its own. One who only fails is out.
+ */
 export async function race(
   entrants: readonly Entrant[],
   rounds: number,
@@ -39,43 +40,38 @@ export async function race(
   tell: (line: string) => void,
 ): Promise<readonly Row[]> {
   const runs = new Map(entrants.map(({ name }) => [name, [] as Run[]]));
-  const out = new Map<string, string>();
   const commands = new Map<string, string>();
   for (let round = 1; round <= rounds; round += 1) {
-    const isIn = ({ name }: Entrant): boolean => !out.has(name) && !isHopeless(runs.get(name) ?? []);
+    const isIn = ({ name }: Entrant): boolean => !isHopeless(runs.get(name) ?? []);
     for (const entrant of shuffled(entrants.filter(isIn))) {
-      try {
-        const { run, command } = await runOf(entrant, conditions);
-        commands.set(entrant.name, entrant.inWords(command));
-        runs.get(entrant.name)?.push(run);
-        tell(`round ${round}, ${entrant.name}: ${run.failure ?? `${run.wall.toFixed(2)} s`}`);
-      } catch (error) {
-        out.set(entrant.name, error instanceof Error ? error.message : String(error));
-        tell(`${entrant.name} is out: ${out.get(entrant.name)}`);
-      }
+      const { run, command } = await runOf(entrant, conditions).catch(neverRan);
+      if (command !== undefined) commands.set(entrant.name, entrant.inWords(command));
+      runs.get(entrant.name)?.push(run);
+      tell(`round ${round}, ${entrant.name}: ${run.failure ?? `${run.wall.toFixed(2)} s`}`);
     }
   }
   return Array.from(entrants, ({ name, tool, bytes }) => {
-    const [skipped, command] = [out.get(name), commands.get(name)];
-    return {
-      name,
-      tool,
-      bytes,
-      runs: runs.get(name) ?? [],
-      ...(command !== undefined && { command }),
-      ...(skipped !== undefined && { skipped }),
-    };
+    const command = commands.get(name);
+    return { name, tool, bytes, runs: runs.get(name) ?? [], ...(command !== undefined && { command }) };
   });
+}
+
+interface Ran {
+  readonly run: Run;
+  readonly command: Command | undefined;
+}
+
+function neverRan(error: unknown): Ran {
+  const failure = error instanceof Error ? error.message : String(error);
+  const run = { wall: 0, clientCpu: 0, peakMiB: 0, serverCpu: 0, foreign: 0, failure };
+  return { run, command: undefined };
 }
 
 function isHopeless(runs: readonly Run[]): boolean {
   return runs.length >= MAX_FAILURES && runs.every(({ failure }) => failure !== undefined);
 }
 
-async function runOf(
-  entrant: Entrant,
-  conditions: Conditions,
-): Promise<{ readonly run: Run; readonly command: Command }> {
+async function runOf(entrant: Entrant, conditions: Conditions): Promise<Ran> {
   try {
     const command = await entrant.prepare();
     const { run, output } = await measure(command, conditions);

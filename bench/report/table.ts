@@ -125,7 +125,7 @@ function ratio({ wall: { median } }: Summary, mark: number | undefined): string 
   return mark === undefined ? '-' : (median / mark).toFixed(2);
 }
 
-function whyNot({ runs, skipped }: Row): string {
-  const reason = skipped ?? runs.find(({ failure }) => failure !== undefined)?.failure ?? 'not run';
+function whyNot({ runs }: Row): string {
+  const reason = runs.find(({ failure }) => failure !== undefined)?.failure ?? 'not run';
   return reason.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
 }

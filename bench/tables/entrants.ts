@@ -89,6 +89,7 @@ export function uploading(place: Workplace, contestant: Contestant, set: DataSet
     tool,
     bytes: set.bytes,
     async prepare() {
+      store = undefined;
       rmSync(join(set.dir, '.model-cache'), { recursive: true, force: true });
       store = await host.emptyBucket(set);
       return contestant.command({ programs: place.programs, store, dir: set.dir });

@@ -71,13 +71,13 @@ test('who never came to the end stands below, with the reason on one line', () =
     columns: TRANSFER,
     rows: [
       row('s5cmd', 's5cmd', [run(20, { failure: 'stopped after 20 s' })]),
-      row('aws', 'aws', [], { skipped: 'wanted a|b,\nfound none' }),
+      row('aws', 'aws', [run(0, { failure: 'wanted a|b,\nfound none' })]),
       row('limit', 'limit', [run(2)]),
     ],
   });
   assert.deepEqual(text.split('\n').slice(3), [
     '| s5cmd | 0 of 1 | stopped after 20 s |  |  |  |  |  |  |',
-    '| aws | 0 of 0 | wanted a\\|b, found none |  |  |  |  |  |  |',
+    '| aws | 0 of 1 | wanted a\\|b, found none |  |  |  |  |  |  |',
   ]);
 });
 
