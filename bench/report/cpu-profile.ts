@@ -2,14 +2,19 @@ import { FIRST_THREAD } from '../measure/thread-times.ts';
 
 /** What `node --cpu-prof` writes down of one thread, as far as it is read here. */
 export interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string };
-  }[];
+  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
   /** The node of each sample. */
   readonly samples: readonly number[];
   /** Microseconds before each sample. */
   readonly timeDeltas: readonly number[];
+}
+
+/** Where a function begins. Line and column count from 0. */
+export interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber: number;
+  readonly columnNumber: number;
 }
 
 /** What one thread was busy with. */
@@ -23,7 +28,7 @@ export interface ThreadProfile {
 /** Names of threads that are ours; each begins in a built file of its name. */
 const OWN_THREADS = ['receiver', 'digester', 'part-digester'];
 
-/** As people call it. */
+/** Functions that are not written in JavaScript, and Node's ways to them, as people call what they do. */
 const KNOWN: ReadonlyMap<string, string> = new Map([
   ['update', 'hash'],
   ['read', 'read from the file'],
@@ -32,15 +37,21 @@ const KNOWN: ReadonlyMap<string, string> = new Map([
   ['postMessage', 'tell another thread'],
   ['(garbage collector)', 'collect garbage'],
   ['(program)', 'receive, decrypt, wait in the kernel'],
+  ...['wrapSafe', 'compileForInternalLoader', 'internalBinding'].map((name) => [name, 'load code'] as const),
+  ...['lstat', 'readlink', 'readdir'].map((name) => [name, 'look at files'] as const),
 ]);
+const OWN_FOLDER = /^\.\.\/src\/([\w-]+)\//;
 
-export function profileOf({ nodes, samples, timeDeltas }: CpuProfile): ThreadProfile {
-  const names = new Map(nodes.map(({ id, callFrame }) => [id, callFrame.functionName]));
+/** `sourceOf` says of which source file a function of a built one is; undefined: nothing is known of it. */
+export function profileOf(
+  { nodes, samples, timeDeltas }: CpuProfile,
+  sourceOf: (frame: CallFrame) => string | undefined,
+): ThreadProfile {
+  const doing = new Map(nodes.map(({ id, callFrame }) => [id, whatDoes(callFrame, sourceOf)]));
   const seconds = new Map<string, number>();
   samples.forEach((id, index) => {
-    const name = names.get(id) ?? '';
-    const what = KNOWN.get(name) ?? 'other code';
-    if (name !== '(idle)') seconds.set(what, (seconds.get(what) ?? 0) + (timeDeltas[index] ?? 0) / 1e6);
+    const what = doing.get(id);
+    if (what !== undefined) seconds.set(what, (seconds.get(what) ?? 0) + (timeDeltas[index] ?? 0) / 1e6);
   });
   const by = Array.from(seconds, ([what, time]) => ({ what, seconds: time }));
   const isBegunIn = (thread: string): boolean =>
@@ -49,4 +60,17 @@ export function profileOf({ nodes, samples, timeDeltas }: CpuProfile): ThreadPro
     thread: OWN_THREADS.find(isBegunIn) ?? FIRST_THREAD,
     by: by.toSorted((a, b) => b.seconds - a.seconds),
   };
+}
+
+/** Undefined: nothing. */
+function whatDoes(frame: CallFrame, sourceOf: (frame: CallFrame) => string | undefined): string | undefined {
+  const { functionName, url } = frame;
+  if (functionName === '(idle)') return undefined;
+  const known = KNOWN.get(functionName);
+  if (known !== undefined) return known;
+  if (url.startsWith('node:')) return "Node's own code";
+  const source = sourceOf(frame);
+  if (source === undefined) return 'other code';
+  const folder = OWN_FOLDER.exec(source)?.[1];
+  return folder === undefined ? 'other code' : `${folder}/`;
 }

@@ -19,7 +19,7 @@ const DOES: Readonly<Record<string, string>> = {
   'part-digester': 'hashes what is sent',
 };
 const OF_NODE = 'Node: compiles, collects garbage, reads files';
-const MOST_SHARES = 4;
+const LEAST_SHARE = 0.03;
 
 /** Who had the processors in one run, the longest first, and what each of our threads did in another, under a profiler. */
 export function formatThreads(run: RunTimes, profiles: readonly ThreadProfile[]): string {
@@ -53,8 +53,8 @@ function sharesOf(profiles: readonly ThreadProfile[]): string {
   const shares = Array.from(byWhat, ([what, of]) => ({ what, time: sum(of.map((one) => one.seconds)) }));
   const whole = sum(shares.map(({ time }) => time));
   return shares
+    .filter(({ time }) => time >= whole * LEAST_SHARE)
     .toSorted((a, b) => b.time - a.time)
-    .slice(0, MOST_SHARES)
     .map(({ what, time }) => `${what} ${((time / whole) * 100).toFixed(0)} %`)
     .join(', ');
 }

@@ -6,6 +6,7 @@ import type { Command, Contestant } from '../contestants/contestant.ts';
 import * as modelCache from '../contestants/model-cache.ts';
 import { F5, SMALL_FILES } from '../data-sets.ts';
 import type { Entrant } from '../measure/race.ts';
+import { BuiltSources } from '../measure/built-sources.ts';
 import { processorSeconds } from '../measure/processors.ts';
 import { threadTimesOf } from '../measure/thread-times.ts';
 import { profileOf, type CpuProfile, type ThreadProfile } from '../report/cpu-profile.ts';
@@ -28,6 +29,9 @@ import {
   type OverLink,
   type Placed,
 } from './places.ts';
+
+/** A start is over in a tenth of a second. */
+const SAMPLE_US = 250;
 
 type Look = (placed: Placed, contestant?: Contestant) => Promise<string>;
 type Work = readonly [name: string, run: (place: Workplace, look: Look) => Promise<string>];
@@ -56,8 +60,8 @@ const WORKS: readonly Work[] = [
 export async function threads(place: Workplace): Promise<readonly Table[]> {
   if (!place.options.tools.includes('model-cache')) return [];
   const text = [
-    'Ours alone, one run each for the times and one under `node --cpu-prof` for what they were spent on. A thread that is neither on a processor nor ready for one waits: ' +
-      'for bytes, for a disk, or for another thread.',
+    'Ours alone, one run each for the times and one under `node --cpu-prof` for what they were spent on; a name with a slash is a folder of `src/`. A thread that is neither on a ' +
+      'processor nor ready for one waits: for bytes, for a disk, or for another thread.',
   ];
   const look: Look = ({ site, stored }, contestant = modelCache.restore) =>
     lookAt(place, site, restoring(place, contestant, at(site, stored)));
@@ -111,10 +115,17 @@ async function timed(site: Site, entrant: Entrant): Promise<RunTimes> {
 async function profiled(site: Site, entrant: Entrant, folder: string): Promise<readonly ThreadProfile[]> {
   const { argv, env } = await entrant.prepare();
   const [node = '', ...rest] = argv;
-  await runToEnd(site, [node, '--cpu-prof', `--cpu-prof-dir=${folder}`, ...rest], env);
+  await runToEnd(
+    site,
+    [node, '--cpu-prof', `--cpu-prof-interval=${SAMPLE_US}`, `--cpu-prof-dir=${folder}`, ...rest],
+    env,
+  );
   await entrant.tidy();
+  const sources = new BuiltSources();
   return readdirSync(folder).map((name) =>
-    profileOf(JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile),
+    profileOf(JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile, (frame) =>
+      sources.of(frame),
+    ),
   );
 }
 
