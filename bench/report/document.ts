@@ -1,5 +1,6 @@
 import { TABLE_IDS } from '../tables/table-ids.ts';
 import type { Measurement, MeasurementRecord } from './record.ts';
+import { formatAims } from './aims.ts';
 import { MAX_FOREIGN } from './statistics.ts';
 import { formatTable, type Table } from './table.ts';
 
@@ -13,6 +14,7 @@ export function formatDocument(record: MeasurementRecord): string {
       'a C compiler, nginx (`apt-get install nginx-light`), and root for the shaped links.',
     formatMachine(measurements),
     HOW_TO_READ,
+    ...formatAims(record),
     ...tables.map(({ rounds, table }) => section(table, rounds)),
     WHAT_BOUNDS_IT,
     WHAT_IT_DOES_NOT_SHOW,

@@ -1,4 +1,5 @@
 import type { Row } from '../measure/race.ts';
+import { marksOf, measuredOf, type Marks, type Measured } from './marks.ts';
 import { summarize, type Summary } from './statistics.ts';
 
 /** What was measured together, and is compared. */
@@ -21,51 +22,32 @@ export const OVER_LINK: readonly Column[] = ['of the link', 'limit', 'proving li
 /** Beside the ones that every table has. */
 export type Column = 'GB/s' | 'of the link' | 'limit' | 'proving limit' | 'best peer';
 
-interface Measured {
-  readonly row: Row;
-  readonly summary: Summary;
-}
-
-/** What a column compares with. */
-interface Marks {
-  readonly limit: number | undefined;
-  readonly provingLimit: number | undefined;
-  readonly bestPeer: number | undefined;
-  readonly bitsPerSecond: number | undefined;
-}
-
-const CELLS: Readonly<Record<Column, { head: string; cell: (of: Measured, marks: Marks) => string }>> = {
+const CELLS: Readonly<
+  Record<Column, { head: string; cell: (of: Measured, marks: Marks, table: Table) => string }>
+> = {
   'GB/s': {
     head: 'GB/s',
     cell: ({ row, summary }) => (row.bytes / summary.wall.median / 1e9).toFixed(2),
   },
   'of the link': {
     head: 'of the link',
-    cell: ({ row, summary }, { bitsPerSecond }) =>
-      bitsPerSecond === undefined
-        ? '-'
-        : `${((row.bytes * 800) / summary.wall.median / bitsPerSecond).toFixed(0)} %`,
+    cell: (of, _, { bitsPerSecond }) =>
+      bitsPerSecond === undefined ? '-' : `${(shareOfLink(of, bitsPerSecond) * 100).toFixed(0)} %`,
   },
-  limit: { head: '/ limit', cell: ({ summary }, { limit }) => ratio(summary, limit) },
-  'proving limit': {
-    head: '/ limit, hashed',
-    cell: ({ summary }, { provingLimit }) => ratio(summary, provingLimit),
-  },
-  'best peer': { head: '/ best peer', cell: ({ summary }, { bestPeer }) => ratio(summary, bestPeer) },
+  limit: { head: '/ limit', cell: (of, { limit }) => ratio(of, limit) },
+  'proving limit': { head: '/ limit, hashed', cell: (of, { provingLimit }) => ratio(of, provingLimit) },
+  'best peer': { head: '/ best peer', cell: (of, { bestPeer }) => ratio(of, bestPeer) },
 };
+
+/** Payload over what the link carries in that time. */
+export function shareOfLink({ row, summary }: Measured, bitsPerSecond: number): number {
+  return (row.bytes * 8) / summary.wall.median / bitsPerSecond;
+}
 
 /** Those who came to the end; then those who did not, and why. */
 export function formatTable(table: Table): string {
-  const measured = table.rows.flatMap((row) => {
-    const summary = summarize(row);
-    return summary === undefined ? [] : [{ row, summary }];
-  });
-  const marks: Marks = {
-    limit: fastest(measured.filter(({ row }) => row.tool === 'limit')),
-    provingLimit: fastest(measured.filter(({ row }) => row.tool === 'proving-limit')),
-    bestPeer: fastest(measured.filter(({ row }) => isPeer(row))),
-    bitsPerSecond: table.bitsPerSecond,
-  };
+  const measured = measuredOf(table.rows);
+  const marks = marksOf(measured);
   const heads = [
     'tool',
     'n (dropped)',
@@ -83,7 +65,7 @@ export function formatTable(table: Table): string {
     `${one.row.name}${one.summary.isNoisy ? '\\*' : ''}`,
     count(one),
     wall(one.summary),
-    ...table.columns.map((column) => CELLS[column].cell(one, marks)),
+    ...table.columns.map((column) => CELLS[column].cell(one, marks, table)),
     seconds(one.summary.clientCpu),
     one.summary.peakMiB.toFixed(0),
     seconds(one.summary.serverCpu),
@@ -100,14 +82,6 @@ export function formatTable(table: Table): string {
     .join('\n');
 }
 
-function isPeer({ tool }: Row): boolean {
-  return !['limit', 'proving-limit', 'model-cache', 'node'].includes(tool);
-}
-
-function fastest(measured: readonly Measured[]): number | undefined {
-  return measured.length === 0 ? undefined : Math.min(...measured.map(({ summary }) => summary.wall.median));
-}
-
 function count({ row, summary: { counted, dropped } }: Measured): string {
   const failed = row.runs.length - counted - dropped;
   return `${counted} (${dropped})${failed > 0 ? `, ${failed} failed` : ''}`;
@@ -121,8 +95,8 @@ function seconds(value: number): string {
   return value.toFixed(value < 0.5 ? 3 : 2);
 }
 
-function ratio({ wall: { median } }: Summary, mark: number | undefined): string {
-  return mark === undefined ? '-' : (median / mark).toFixed(2);
+function ratio({ summary }: Measured, mark: Measured | undefined): string {
+  return mark === undefined ? '-' : (summary.wall.median / mark.summary.wall.median).toFixed(2);
 }
 
 function whyNot({ runs }: Row): string {
