@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { environmentFor, PROGRAM } from '../../test/support/program.ts';
 import { accessVariables, type StoredSet } from '../stores/stored-set.ts';
 import type { Contestant, Job } from './contestant.ts';
@@ -28,6 +29,18 @@ export const emptyNode: Contestant = {
   tool: 'node',
   command: () => ({ argv: [process.execPath, '-e', ''], env: environmentFor() }),
 };
+
+/** Less memory than that no program of so many threads has. */
+export function idleThreads(count: number): Contestant {
+  return {
+    name: `node, ${count} idle ${count === 1 ? 'thread' : 'threads'}`,
+    tool: 'node',
+    command: () => ({
+      argv: [process.execPath, join(import.meta.dirname, 'idle-threads.js'), String(count)],
+      env: environmentFor(),
+    }),
+  };
+}
 
 /** The variables with which the program uses the bucket of `store`. */
 export function environmentOf(store: StoredSet, dir: string): Record<string, string> {

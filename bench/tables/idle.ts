@@ -70,7 +70,8 @@ async function again(
 async function startUp(place: Workplace): Promise<Table> {
   const site = await place.minio.plain();
   const { programs } = place;
-  const entrants = place.chosen([modelCache.version, modelCache.emptyNode]).map((contestant) => ({
+  const contestants = [modelCache.version, modelCache.emptyNode, ...[1, 2, 3].map(modelCache.idleThreads)];
+  const entrants = place.chosen(contestants).map((contestant) => ({
     name: contestant.name,
     tool: contestant.tool,
     bytes: 0,
@@ -82,7 +83,9 @@ async function startUp(place: Workplace): Promise<Table> {
   const rows = await place.race(entrants, site, { repeats: REPEATS });
   return {
     title: 'Start-up',
-    text: [`What the program takes to say its version, and Node to do nothing; a share of ${REPEATS} runs.`],
+    text: [
+      `What the program takes to say its version, and Node to do nothing, alone or with threads that do nothing; a share of ${REPEATS} runs.`,
+    ],
     columns: [],
     rows,
   };
