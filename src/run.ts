@@ -9,7 +9,7 @@ import type { Environment } from './settings/raw.ts';
 import { resolveLogSettings, resolveSettings, type Settings } from './settings/settings.ts';
 import type { Context } from './stages/context.ts';
 import { finish } from './stages/finish.ts';
-import { keepHeapSmall } from './threads/heap.ts';
+import { beFrugal } from './threads/frugal.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_FAILED = 1;
@@ -26,7 +26,7 @@ export async function run(
   startedAt: number,
   watch: SignalWatch,
 ): Promise<number> {
-  keepHeapSmall();
+  beFrugal();
   const env: Environment = { ...processEnv };
   prepareForSdk(processEnv);
   if (invocation.kind === 'behind') return doDiskWork(env, watch);

@@ -6,7 +6,7 @@ import {
 } from 'node:http';
 import type * as https from 'node:https';
 import { countdown } from '../countdown.ts';
-import { loadLater } from '../threads/heap.ts';
+import { loadLater } from '../threads/frugal.ts';
 import type { Endpoint } from '../wire/connection.ts';
 import type { SignedRequest } from './s3-signer.ts';
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DiskSigns } from './disk-signs.ts';
 import type { FromThread, ToThread } from './errands.ts';
-import { threadHasBegun } from './heap.ts';
+import { threadHasBegun } from './frugal.ts';
 import { Outbox } from './outbox.ts';
 import type { ThreadData } from './thread-data.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { threadBegins, threadHasBegun } from './heap.ts';
+import { threadBegins, threadHasBegun } from './frugal.ts';
 import type { ThreadData } from './thread-data.ts';
 
 const IS_SOURCE = import.meta.filename.endsWith('.ts');

@@ -1,4 +1,4 @@
-import type { Beginning } from './heap.ts';
+import type { Beginning } from './frugal.ts';
 
 /** What every thread is started with, beside what is its own. */
 export interface ThreadData {

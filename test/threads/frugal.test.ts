@@ -1,28 +1,28 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { cachedDataVersionTag } from 'node:v8';
-import { keepHeapSmall, loadLater, threadBegins, threadHasBegun } from '../../src/threads/heap.ts';
+import { beFrugal, loadLater, threadBegins, threadHasBegun } from '../../src/threads/frugal.ts';
 
 /** It depends on V8's flags: what was compiled under another one is not taken. */
 const usual = cachedDataVersionTag();
 
-beforeEach(() => keepHeapSmall());
+beforeEach(() => beFrugal());
 
 test('the flags are usual while any thread begins, and only then', () => {
-  const small = cachedDataVersionTag();
-  assert.notEqual(small, usual);
+  const frugal = cachedDataVersionTag();
+  assert.notEqual(frugal, usual);
   const first = threadBegins();
   assert.equal(cachedDataVersionTag(), usual);
   const second = threadBegins();
   threadHasBegun(first);
   assert.equal(cachedDataVersionTag(), usual);
   threadHasBegun(second);
-  assert.equal(cachedDataVersionTag(), small);
+  assert.equal(cachedDataVersionTag(), frugal);
 });
 
-test('to be kept small twice is to be kept small', () => {
+test('to be frugal twice is to be frugal', () => {
   const begun = threadBegins();
-  keepHeapSmall();
+  beFrugal();
   threadHasBegun(begun);
   assert.notEqual(cachedDataVersionTag(), usual);
 });
