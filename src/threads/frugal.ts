@@ -1,3 +1,6 @@
+/** Before 13, V8 does not find its usual flags again after `--no-turbofan` and `--turbofan`. */
+const MAY_LEAVE_OUT_COMPILERS = Number.parseInt(process.versions.v8) >= 13;
+
 /**
  * By V8's flags. Left to itself, the heap grows to twice what it holds before it is collected, and its young generation to
  * 48 MiB. What many small files leave behind is collected sooner, at no cost that could be measured (npm run bench -- --only
@@ -7,15 +10,13 @@
 const FRUGAL = [
   '--semi-space-growth-factor=1',
   '--heap-growing-percent=10',
-  '--no-turbofan',
-  '--invocation-count-for-maglev=5000',
+  ...(MAY_LEAVE_OUT_COMPILERS ? ['--no-turbofan', '--invocation-count-for-maglev=5000'] : []),
 ];
-/** The same in all versions of Node from the oldest that is promised on, up to 26 (`node --v8-options`). */
+/** As Node begins with them (`node --v8-options`). */
 const USUAL = [
   '--semi-space-growth-factor=2',
   '--heap-growing-percent=0',
-  '--turbofan',
-  '--invocation-count-for-maglev=400',
+  ...(MAY_LEAVE_OUT_COMPILERS ? ['--turbofan', '--invocation-count-for-maglev=400'] : []),
 ];
 
 /** Threads that are beginning: what all threads of a process share to know it. */
