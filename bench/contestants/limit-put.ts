@@ -1,9 +1,5 @@
 import { join } from 'node:path';
-import {
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { environmentFor } from '../../test/support/program.ts';
 import { HUB_PREFIX, type StoredSet } from '../stores/stored-set.ts';
 import type { Contestant, Tool } from './contestant.ts';
@@ -22,23 +18,22 @@ interface Upload {
 export class LimitUpload implements Contestant {
   readonly name: string;
   readonly tool: Tool;
-  readonly #client: S3Client;
   readonly #options: readonly string[];
   #uploads: readonly Upload[] = [];
 
   /** `proves`: each part is hashed before it is sent, by MD5 for itself and by SHA-256 for its file. */
-  constructor(client: S3Client, { proves }: { readonly proves: boolean }) {
+  constructor({ proves }: { readonly proves: boolean }) {
     this.name = proves ? 'limit (C reader, MD5 and SHA-256)' : 'limit (C reader)';
     this.tool = proves ? 'proving-limit' : 'limit';
     this.#options = proves ? ['prove'] : [];
-    this.#client = client;
   }
 
   async command({ programs, store, dir }: Parameters<Contestant['command']>[0]) {
+    const client = clientOf(store);
     const jobs: string[] = [];
     const uploads: Upload[] = [];
     for (const [path, { size }] of store.set.files) {
-      const upload = await this.#begin(store, path, size);
+      const upload = await begin(client, store, path, size);
       uploads.push(upload);
       for (let part = 0; part < upload.parts; part += 1) {
         const offset = part * PART_BYTES;
@@ -47,6 +42,7 @@ export class LimitUpload implements Contestant {
         jobs.push(`${offset}\t${length}\t${pathOf(store, path)}${query}\t${join(dir, 'hub', path)}\n`);
       }
     }
+    client.destroy();
     this.#uploads = uploads;
     return {
       argv: [
@@ -63,11 +59,12 @@ export class LimitUpload implements Contestant {
 
   /** `output`: what the command printed. */
   async complete(store: StoredSet, output: string): Promise<void> {
+    const client = clientOf(store);
     const etags = output.trim().split('\n');
     for (const { key, id, parts } of this.#uploads) {
       const own = etags.splice(0, parts);
       if (id === undefined) continue;
-      await this.#client.send(
+      await client.send(
         new CompleteMultipartUploadCommand({
           Bucket: store.bucket,
           Key: key,
@@ -76,14 +73,22 @@ export class LimitUpload implements Contestant {
         }),
       );
     }
+    client.destroy();
   }
+}
 
-  async #begin({ bucket }: StoredSet, path: string, size: number): Promise<Upload> {
-    const key = `${HUB_PREFIX}${path}`;
-    if (size <= PART_BYTES) return { key, id: undefined, parts: 1 };
-    const { UploadId } = await this.#client.send(
-      new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }),
-    );
-    return { key, id: UploadId, parts: Math.ceil(size / PART_BYTES) };
-  }
+async function begin(client: S3Client, { bucket }: StoredSet, path: string, size: number): Promise<Upload> {
+  const key = `${HUB_PREFIX}${path}`;
+  if (size <= PART_BYTES) return { key, id: undefined, parts: 1 };
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
+  return { key, id: UploadId, parts: Math.ceil(size / PART_BYTES) };
+}
+
+function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: StoredSet): S3Client {
+  return new S3Client({
+    endpoint,
+    region,
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
 }

@@ -1,6 +1,5 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { DeleteBucketCommand, DeleteObjectsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import type { Contestant } from '../contestants/contestant.ts';
 import { LimitUpload } from '../contestants/limit-put.ts';
 import * as limit from '../contestants/limit.ts';
@@ -9,7 +8,7 @@ import { checkEveryByte } from '../measure/every-byte.ts';
 import type { Entrant, Row } from '../measure/race.ts';
 import { measure } from '../measure/run.ts';
 import { commandWords } from '../report/command-words.ts';
-import type { MinioHost } from '../stores/minio-host.ts';
+import type { FreshMinio } from '../stores/fresh-minio.ts';
 import { at, type StoredSet } from '../stores/stored-set.ts';
 import type { Limits, Workplace } from '../workplace.ts';
 import type { Placed } from './places.ts';
@@ -79,9 +78,13 @@ export function findingAllThere(
 }
 
 /** Sends a set into an empty bucket. Every byte is then read back by the C reader. */
-export function uploading(place: Workplace, contestant: Contestant, set: DataSet): Entrant {
+export function uploading(
+  place: Workplace,
+  contestant: Contestant,
+  set: DataSet,
+  minio: FreshMinio,
+): Entrant {
   const { name, tool } = contestant;
-  const host = place.minio;
   const dir = join(place.scratch.dir, 'read-back');
   let store: StoredSet | undefined;
   return {
@@ -89,16 +92,15 @@ export function uploading(place: Workplace, contestant: Contestant, set: DataSet
     tool,
     bytes: set.bytes,
     async prepare() {
-      store = undefined;
       rmSync(join(set.dir, '.model-cache'), { recursive: true, force: true });
-      store = await host.emptyBucket(set);
+      store = await minio.begin(set);
       return contestant.command({ programs: place.programs, store, dir: set.dir });
     },
     async check(output) {
       if (store === undefined) throw new Error('nothing was prepared');
       if (contestant instanceof LimitUpload) await contestant.complete(store, output);
       const command = await limit.restore().command({ programs: place.programs, store, dir });
-      const { run } = await measure(command, place.conditions(await host.plain()));
+      const { run } = await measure(command, place.conditions(minio.site));
       if (run.failure !== undefined) throw new Error(`the bucket cannot be read back: ${run.failure}`);
       checkEveryByte(join(dir, 'hub'), set);
     },
@@ -108,17 +110,7 @@ export function uploading(place: Workplace, contestant: Contestant, set: DataSet
     },
     async tidy() {
       rmSync(dir, { recursive: true, force: true });
-      if (store !== undefined) await removeBucket(host, store.bucket);
+      await minio.end();
     },
   };
-}
-
-async function removeBucket(host: MinioHost, bucket: string): Promise<void> {
-  const client = await host.client();
-  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: bucket })) {
-    if (Contents.length === 0) continue;
-    const Delete = { Objects: Contents.map(({ Key }) => ({ Key })) };
-    await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete }));
-  }
-  await client.send(new DeleteBucketCommand({ Bucket: bucket }));
 }

@@ -21,6 +21,7 @@ const CONTESTANTS = [
   limit.restore(),
   limit.restore('limit (C reader, 64 x 1 MiB)', { threads: 64, partMiB: 1 }),
   limit.provingRestore(),
+  limit.provingRestore('limit (C reader, SHA-256, 64 x 1 MiB)', { threads: 64, partMiB: 1 }),
   modelCache.restore,
   s5cmd.restore('s5cmd'),
   s5cmd.restore('s5cmd, 64 streams', s5cmd.MANY_STREAMS),

@@ -12,6 +12,7 @@ import { threadTimesOf } from '../measure/thread-times.ts';
 import { profileOf, type CpuProfile, type ThreadProfile } from '../report/cpu-profile.ts';
 import { formatThreads, type RunTimes } from '../report/thread-table.ts';
 import type { Table } from '../report/table.ts';
+import { FreshMinio } from '../stores/fresh-minio.ts';
 import type { Site } from '../stores/site.ts';
 import { at } from '../stores/stored-set.ts';
 import type { Workplace } from '../workplace.ts';
@@ -67,8 +68,9 @@ export async function threads(place: Workplace): Promise<readonly Table[]> {
     lookAt(place, site, restoring(place, contestant, at(site, stored)));
   for (const [name, run] of WORKS) text.push(`**${name}**`, await run(place, look));
   text.push('**Nothing to do for the small files**', await secondRun(place));
-  const upload = uploading(place, modelCache.upload, place.set(F5));
-  text.push('**Upload of the F5 set to MinIO**', await lookAt(place, await place.minio.plain(), upload));
+  const minio = new FreshMinio(place.scratch.dir);
+  const upload = uploading(place, modelCache.upload, place.set(F5), minio);
+  text.push('**Upload of the F5 set to MinIO**', await lookAt(place, minio.site, upload));
   return [{ title: 'Where the time goes', text, columns: [], rows: [] }];
 }
 
