@@ -5,11 +5,14 @@ import type { ThreadData } from './thread-data.ts';
 
 const IS_SOURCE = import.meta.filename.endsWith('.ts');
 
-/** Each is built by itself, as CommonJS: it has to start fast and stay small. */
+/**
+ * Each is built by itself, as CommonJS: it has to start fast and stay small. `youngMiB` is for what it soon leaves behind;
+ * who hashes makes one buffer, and hardly anything else.
+ */
 const THREADS = {
-  receiver: '../wire/receiver-thread',
-  digester: '../cache/digest-thread',
-  'part-digester': '../cache/part-digester-thread',
+  receiver: { file: '../wire/receiver-thread', youngMiB: 4 },
+  digester: { file: '../cache/digest-thread', youngMiB: 1 },
+  'part-digester': { file: '../cache/part-digester-thread', youngMiB: 1 },
 } as const;
 
 export type ThreadName = keyof typeof THREADS;
@@ -19,13 +22,13 @@ export class NoThread extends Error {}
 
 /** Starts one of the program's threads. It keeps nobody waiting until it is referenced. Throws NoThread. */
 export function startThread(name: ThreadName, data: Omit<ThreadData, 'beginning'>): Worker {
-  const file = IS_SOURCE ? `${THREADS[name]}.ts` : `${name}.cjs`;
+  const { file, youngMiB } = THREADS[name];
   const beginning = threadBegins();
   try {
     const { Worker } = process.getBuiltinModule('node:worker_threads');
     // Node looks for it in every thread that begins, which ends when it has been removed.
     process.cwd();
-    const worker = new Worker(join(import.meta.dirname, file), {
+    const worker = new Worker(join(import.meta.dirname, IS_SOURCE ? `${file}.ts` : `${name}.cjs`), {
       // As `top -H` shows it.
       name,
       workerData: { ...data, beginning } satisfies ThreadData,
@@ -34,7 +37,7 @@ export function startThread(name: ThreadName, data: Omit<ThreadData, 'beginning'
       // Their own, which nobody reads: else the process's streams would be touched.
       stdout: true,
       stderr: true,
-      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+      resourceLimits: { maxYoungGenerationSizeMb: youngMiB },
     });
     worker.unref();
     return worker;
