@@ -9,6 +9,8 @@ const PART_BYTES = USUAL.partMiB * 1024 * 1024;
 
 /** The parts of one object, which become it when `complete` has their ETags. */
 interface Upload {
+  readonly path: string;
+  readonly size: number;
   readonly key: string;
   readonly id: string | undefined;
   readonly parts: number;
@@ -29,21 +31,18 @@ export class LimitUpload implements Contestant {
   }
 
   async command({ programs, store, dir }: Parameters<Contestant['command']>[0]) {
-    const client = clientOf(store);
+    this.#uploads = await asking(store, (client) =>
+      Promise.all(Array.from(store.set.files, ([path, { size }]) => begin(client, store, path, size))),
+    );
     const jobs: string[] = [];
-    const uploads: Upload[] = [];
-    for (const [path, { size }] of store.set.files) {
-      const upload = await begin(client, store, path, size);
-      uploads.push(upload);
-      for (let part = 0; part < upload.parts; part += 1) {
+    for (const { path, size, id, parts } of this.#uploads) {
+      for (let part = 0; part < parts; part += 1) {
         const offset = part * PART_BYTES;
         const length = Math.min(PART_BYTES, size - offset);
-        const query = upload.id === undefined ? '' : `?partNumber=${part + 1}&uploadId=${upload.id}`;
+        const query = id === undefined ? '' : `?partNumber=${part + 1}&uploadId=${id}`;
         jobs.push(`${offset}\t${length}\t${pathOf(store, path)}${query}\t${join(dir, 'hub', path)}\n`);
       }
     }
-    client.destroy();
-    this.#uploads = uploads;
     return {
       argv: [
         programs.native('wire-limit'),
@@ -59,36 +58,40 @@ export class LimitUpload implements Contestant {
 
   /** `output`: what the command printed. */
   async complete(store: StoredSet, output: string): Promise<void> {
-    const client = clientOf(store);
     const etags = output.trim().split('\n');
-    for (const { key, id, parts } of this.#uploads) {
-      const own = etags.splice(0, parts);
-      if (id === undefined) continue;
-      await client.send(
-        new CompleteMultipartUploadCommand({
-          Bucket: store.bucket,
-          Key: key,
-          UploadId: id,
-          MultipartUpload: { Parts: own.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) },
-        }),
-      );
-    }
-    client.destroy();
+    await asking(store, async (client) => {
+      for (const { key, id, parts } of this.#uploads) {
+        const own = etags.splice(0, parts);
+        if (id === undefined) continue;
+        await client.send(
+          new CompleteMultipartUploadCommand({
+            Bucket: store.bucket,
+            Key: key,
+            UploadId: id,
+            MultipartUpload: { Parts: own.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) },
+          }),
+        );
+      }
+    });
   }
 }
 
 async function begin(client: S3Client, { bucket }: StoredSet, path: string, size: number): Promise<Upload> {
   const key = `${HUB_PREFIX}${path}`;
-  if (size <= PART_BYTES) return { key, id: undefined, parts: 1 };
+  if (size <= PART_BYTES) return { path, size, key, id: undefined, parts: 1 };
   const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
-  return { key, id: UploadId, parts: Math.ceil(size / PART_BYTES) };
+  return { path, size, key, id: UploadId, parts: Math.ceil(size / PART_BYTES) };
 }
 
-function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: StoredSet): S3Client {
-  return new S3Client({
-    endpoint,
-    region,
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-  });
+async function asking<T>(
+  { endpoint, region, accessKeyId, secretAccessKey }: StoredSet,
+  ask: (client: S3Client) => Promise<T>,
+): Promise<T> {
+  const credentials = { accessKeyId, secretAccessKey };
+  const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials });
+  try {
+    return await ask(client);
+  } finally {
+    client.destroy();
+  }
 }

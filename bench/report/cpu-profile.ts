@@ -28,7 +28,7 @@ export interface ThreadProfile {
 /** Names of threads that are ours; each begins in a built file of its name. */
 const OWN_THREADS = ['receiver', 'digester', 'part-digester'];
 
-/** Functions that are not written in JavaScript, and Node's ways to them, as people call what they do. */
+/** Node's functions, native ones most of them, as people call what they do. */
 const KNOWN: ReadonlyMap<string, string> = new Map([
   ['update', 'hash'],
   ['read', 'read from the file'],
@@ -66,9 +66,8 @@ export function profileOf(
 function whatDoes(frame: CallFrame, sourceOf: (frame: CallFrame) => string | undefined): string | undefined {
   const { functionName, url } = frame;
   if (functionName === '(idle)') return undefined;
-  const known = KNOWN.get(functionName);
-  if (known !== undefined) return known;
-  if (url.startsWith('node:')) return "Node's own code";
+  const isNodes = url === '' || url.startsWith('node:');
+  if (isNodes) return KNOWN.get(functionName) ?? (url === '' ? "Node's native code" : "Node's own code");
   const source = sourceOf(frame);
   if (source === undefined) return 'other code';
   const folder = OWN_FOLDER.exec(source)?.[1];

@@ -39,20 +39,20 @@ const HOW_TO_READ = `## How to read it
 
 const WHAT_BOUNDS_IT = `## What bounds it
 
-- **A hash of every byte, where everything shares two processors** (MinIO, nginx, TLS, 5 Gbit/s, client CPU). The rows of the C reader with SHA-256 say what that takes on this machine in any language: a tool that proves nothing can be
-  as fast as the limit, and one that proves everything as fast as those rows. "Where the time goes" says what share of both processors was used. Where it is near 90 %, only less work is faster; what we use more than
-  the C reader is Node's start, and the threads that are not ours.
+- **A hash of every byte, where everything shares two processors** (MinIO, nginx, TLS, 5 Gbit/s). The rows of the C reader with SHA-256 say what that takes on this machine in any language: a tool that proves nothing can be
+  as fast as the limit, and one that proves everything as fast as those rows. "Where the time goes" says what share of both processors was used. Where it is near 90 %, only less work is faster; what we use beyond
+  the C reader is Node's start and its own threads, the thread that decides and publishes, and what receiving costs more in Node, most of all under TLS.
 - **The thread that hashes, where each thread has a processor.** SHA-256 goes through a file from front to back, on one processor: one large file takes no less than the seconds in that row, from whatever server and
   over whatever link. TLS on two processors is received by one thread, whose row is the longest; with more, by as many as there are to spare, up to four, and then the thread that hashes is the bound again.
 - **A locked start** makes BLAKE3 in the threads that receive, and nothing of a file is read again. It takes what the C reader and its server take, the seconds of BLAKE3 ("What hashing takes") and Node's start, which is more
   than s5cmd's start: together nearly all that two processors give in the time of s5cmd, if neither ever waits.
 - **The link, where it is slower than both** (1 Gbit/s). Before the first byte come Node's start and this program's, the listing, and a manifest, each at least one way there and back: what \`--dry-run\` takes says how long about. The
   C reader does none of that. Then TCP finds out what the link carries; the last requests end one after the other.
-- **Many small files.** About half is what the server does for each request. The rest is spread over the thread that receives, the one that publishes, and Node's compilers and garbage collection, none of which the C reader has.
+- **Many small files.** About half is what the server does for each request. The rest is spread over the thread that receives, and over what the C reader does without: signatures, names and links, Node's start, its compilers and its garbage collection.
 - **Nothing to do for many files**: all of it is one thread. "Where the time goes" says with what: no share of it is large.
 - **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256. The C reader with both says what that takes. Ours also reads each part
-  twice, once to hash it and once to send it: to keep the parts under way in memory would take more than all the rest.
-- **Memory**: most is Node's, for itself and for each thread ("Start-up"). A restore has one to three threads beside its first one, and an upload has one. Of many small files, each takes some KiB for its names and its digest ("Growth").`;
+  twice, once to hash it and once to send it: to keep the parts under way in memory instead would take 32 MiB more.
+- **Memory**: most is Node's, for itself and for each thread ("Start-up"). On two processors a restore has one or two threads beside its first one, with more up to six; an upload has one. Of many small files, each takes some KiB for its names and its digest ("Growth").`;
 
 const WHAT_IT_DOES_NOT_SHOW = `## What it does not show
 

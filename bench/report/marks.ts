@@ -1,6 +1,8 @@
 import type { Row } from '../measure/race.ts';
 import { summarize, type Summary } from './statistics.ts';
 
+const NO_PEERS: ReadonlySet<Row['tool']> = new Set(['model-cache', 'limit', 'proving-limit', 'node']);
+
 export interface Measured {
   readonly row: Row;
   readonly summary: Summary;
@@ -8,7 +10,6 @@ export interface Measured {
 
 /** What the rows of one table are compared with. Undefined: nobody of that kind came to the end. */
 export interface Marks {
-  readonly ours: Measured | undefined;
   readonly limit: Measured | undefined;
   readonly provingLimit: Measured | undefined;
   readonly bestPeer: Measured | undefined;
@@ -24,13 +25,12 @@ export function measuredOf(rows: readonly Row[]): readonly Measured[] {
 
 /** Of each kind, the fastest. */
 export function marksOf(measured: readonly Measured[]): Marks {
-  const of = (...tools: readonly Row['tool'][]): Measured | undefined =>
-    fastest(measured.filter(({ row }) => tools.includes(row.tool)));
+  const of = (isOne: (tool: Row['tool']) => boolean): Measured | undefined =>
+    fastest(measured.filter(({ row }) => isOne(row.tool)));
   return {
-    ours: of('model-cache'),
-    limit: of('limit'),
-    provingLimit: of('proving-limit'),
-    bestPeer: of('s5cmd', 'rclone', 'aws', 'boto3', 'sdk'),
+    limit: of((tool) => tool === 'limit'),
+    provingLimit: of((tool) => tool === 'proving-limit'),
+    bestPeer: of((tool) => !NO_PEERS.has(tool)),
   };
 }
 

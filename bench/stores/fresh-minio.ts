@@ -6,32 +6,35 @@ import { localSite, type Site } from './site.ts';
 import type { StoredSet } from './stored-set.ts';
 
 /**
- * A MinIO of its own for each run that writes. One that went on would still hold what earlier runs have sent: MinIO
- * removes it minutes later, and the memory that it is in has its price before it is all.
+ * A MinIO of its own for each run that writes. What is deleted MinIO removes minutes later: one that went on would fill the
+ * memory with what earlier runs have sent, be slower from run to run, and fail in the end.
  */
 export class FreshMinio {
-  /** For all runs. */
+  /** Of whichever is running; its endpoint is in what `begin` returns. */
   readonly site: Site;
   readonly #scratch: string;
-  #running: { readonly folder: string; readonly host: MinioHost; readonly site: Site } | undefined;
+  #folder: string | undefined;
+  #host: MinioHost | undefined;
+  #running: Site | undefined;
 
   constructor(scratch: string) {
     this.#scratch = scratch;
-    this.site = localSite('', () => this.#running?.site.serverPids() ?? []);
+    this.site = localSite('', () => this.#running?.serverPids() ?? []);
   }
 
   /** An empty bucket of a server that has nothing else. */
   async begin(set: DataSet): Promise<StoredSet> {
-    const folder = mkdtempSync(join(this.#scratch, 'fresh-'));
-    const host = new MinioHost(folder);
-    this.#running = { folder, host, site: await host.plain() };
-    return host.emptyBucket(set);
+    this.#folder = mkdtempSync(join(this.#scratch, 'fresh-'));
+    this.#host = new MinioHost(this.#folder);
+    this.#running = await this.#host.plain();
+    return this.#host.emptyBucket(set);
   }
 
   async end(): Promise<void> {
-    const running = this.#running;
     this.#running = undefined;
-    await running?.host.stop();
-    if (running !== undefined) rmSync(running.folder, { recursive: true });
+    await this.#host?.stop();
+    this.#host = undefined;
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true });
+    this.#folder = undefined;
   }
 }

@@ -61,7 +61,7 @@ const WORKS: readonly Work[] = [
 export async function threads(place: Workplace): Promise<readonly Table[]> {
   if (!place.options.tools.includes('model-cache')) return [];
   const text = [
-    'Ours alone, one run each for the times and one under `node --cpu-prof` for what they were spent on; a name with a slash is a folder of `src/`. A thread that is neither on a ' +
+    'Ours alone, one run each for the times and one under `node --cpu-prof` for what they were spent on; a name with a slash is a folder of `src/`, and shares below 3 % are left out. A thread that is neither on a ' +
       'processor nor ready for one waits: for bytes, for a disk, or for another thread.',
   ];
   const look: Look = ({ site, stored }, contestant = modelCache.restore) =>
@@ -91,38 +91,45 @@ function overLink(what: string, over: OverLink): Work {
 async function lookAt(place: Workplace, site: Site, entrant: Entrant): Promise<string> {
   const folder = mkdtempSync(join(place.scratch.dir, 'profiles-'));
   try {
-    const times = await timed(site, entrant);
-    return formatThreads(times, await profiled(site, entrant, folder));
+    const times = await once(entrant, (command) => timed(site, command));
+    return formatThreads(times, await once(entrant, (command) => profiled(site, command, folder)));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function timed(site: Site, entrant: Entrant): Promise<RunTimes> {
-  const { argv, env } = await entrant.prepare();
+async function once<T>(entrant: Entrant, run: (command: Command) => Promise<T>): Promise<T> {
+  try {
+    return await run(await entrant.prepare());
+  } finally {
+    await entrant.tidy();
+  }
+}
+
+async function timed(site: Site, { argv, env }: Command): Promise<RunTimes> {
   const before = { server: processorSeconds(site.serverPids()), link: processorSeconds(site.linkPids) };
   const start = performance.now();
   const threads = await runToEnd(site, argv, env);
-  const times = {
+  return {
     wall: (performance.now() - start) / 1000,
     serverCpu: processorSeconds(site.serverPids()) - before.server,
     linkCpu: processorSeconds(site.linkPids) - before.link,
     processors: cpus().length,
     threads,
   };
-  await entrant.tidy();
-  return times;
 }
 
-async function profiled(site: Site, entrant: Entrant, folder: string): Promise<readonly ThreadProfile[]> {
-  const { argv, env } = await entrant.prepare();
+async function profiled(
+  site: Site,
+  { argv, env }: Command,
+  folder: string,
+): Promise<readonly ThreadProfile[]> {
   const [node = '', ...rest] = argv;
   await runToEnd(
     site,
     [node, '--cpu-prof', `--cpu-prof-interval=${SAMPLE_US}`, `--cpu-prof-dir=${folder}`, ...rest],
     env,
   );
-  await entrant.tidy();
   const sources = new BuiltSources();
   return readdirSync(folder).map((name) =>
     profileOf(JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile, (frame) =>

@@ -1,18 +1,22 @@
-/** Before 13, V8 does not find its usual flags again after `--no-turbofan` and `--turbofan`. */
-const MAY_LEAVE_OUT_COMPILERS = Number.parseInt(process.versions.v8) >= 13;
+/**
+ * Before 13, V8 does not find its usual flags again after `--no-turbofan` and `--turbofan`. And under `--jitless`, where
+ * there is no WebAssembly either, nothing may be switched on.
+ */
+const MAY_LEAVE_OUT_COMPILERS = Number.parseInt(process.versions.v8) >= 13 && 'WebAssembly' in globalThis;
 
 /**
  * By V8's flags. Left to itself, the heap grows to twice what it holds before it is collected, and its young generation to
  * 48 MiB. What many small files leave behind is collected sooner, at no cost that could be measured (npm run bench -- --only
  * growth). And what runs some hundred times is compiled anew by compilers that take a processor and memory of their own:
- * that pays for a program that runs for minutes, while a start is over before. Only what runs for each of many files is.
+ * a start is over before that pays, and what takes long here, later too, is done by Node's native code. Only what runs for
+ * each of many files is compiled so.
  */
 const FRUGAL = [
   '--semi-space-growth-factor=1',
   '--heap-growing-percent=10',
   ...(MAY_LEAVE_OUT_COMPILERS ? ['--no-turbofan', '--invocation-count-for-maglev=5000'] : []),
 ];
-/** As Node begins with them (`node --v8-options`). */
+/** As Node begins with them (`node --v8-options`). Others would only make threads begin later: a test holds them to it. */
 const USUAL = [
   '--semi-space-growth-factor=2',
   '--heap-growing-percent=0',

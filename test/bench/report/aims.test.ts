@@ -14,7 +14,7 @@ test('each aim stands beside what was measured, and beside the C reader that has
   assert.deepEqual(linesOf({ cold: measurement(cold) }), [
     '| The F5 set from MinIO | at most 1.30 x the limit | 1.60 x the limit | no | 1.50 x the limit |',
     '| Client CPU, the F5 set from MinIO | at most 1.80 s | 0.80 s | yes | 0.75 s |',
-    '| Peak RSS, the F5 set | at most 100 MiB | 99 MiB | yes | 10 MiB |',
+    '| Peak RSS, the F5 set from MinIO | at most 100 MiB | 99 MiB | yes | 10 MiB |',
   ]);
 });
 
@@ -30,9 +30,12 @@ test('of a series the worst counts; of a link, more is better', () => {
   ]);
 });
 
-test('what cannot be compared is left out, and without anything so is the whole section', () => {
+test('where there is nothing to compare with, nobody knows; what was not measured is left out', () => {
   const nginx = table([row('model-cache', 'model-cache', [run(1)])]);
-  assert.deepEqual(formatAims({ nginx: measurement(nginx) }), []);
+  assert.deepEqual(linesOf({ nginx: measurement(nginx) }), [
+    '| From nginx | at most 1.00 x the best peer | - | - | - |',
+  ]);
+  assert.deepEqual(formatAims({ nginx: measurement(table([])) }), []);
 });
 
 function linesOf(record: Parameters<typeof formatAims>[0]): readonly string[] {
