@@ -30,7 +30,6 @@ const OWN_THREADS = ['receiver', 'digester', 'part-digester'];
 
 /** Node's functions, native ones most of them, as people call what they do. */
 const KNOWN: ReadonlyMap<string, string> = new Map([
-  ['update', 'hash'],
   ['read', 'read from the file'],
   ['writeBuffer', 'write to the file'],
   ['writeLatin1String', 'send a request'],
@@ -40,6 +39,8 @@ const KNOWN: ReadonlyMap<string, string> = new Map([
   ...['wrapSafe', 'compileForInternalLoader', 'internalBinding'].map((name) => [name, 'load code'] as const),
   ...['lstat', 'readlink', 'readdir'].map((name) => [name, 'look at files'] as const),
 ]);
+/** Of hashes, Node's or an addon's, whose time counts as that of the function of ours that calls it. */
+const HASHES = 'update';
 const OWN_FOLDER = /^\.\.\/src\/([\w-]+)\//;
 
 /** `sourceOf` says of which source file a function of a built one is; undefined: nothing is known of it. */
@@ -66,6 +67,7 @@ export function profileOf(
 function whatDoes(frame: CallFrame, sourceOf: (frame: CallFrame) => string | undefined): string | undefined {
   const { functionName, url } = frame;
   if (functionName === '(idle)') return undefined;
+  if (functionName === HASHES) return 'hash';
   const isNodes = url === '' || url.startsWith('node:');
   if (isNodes) return KNOWN.get(functionName) ?? (url === '' ? "Node's native code" : "Node's own code");
   const source = sourceOf(frame);
