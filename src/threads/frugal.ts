@@ -31,7 +31,7 @@ let beginning: Beginning | undefined;
 /** From now on, for all threads of this process. */
 export function beFrugal(): void {
   beginning ??= new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  setFlags(FRUGAL);
+  change(beginning, 0);
 }
 
 /**
@@ -40,8 +40,7 @@ export function beFrugal(): void {
  */
 export function threadBegins(): Beginning | undefined {
   if (beginning === undefined) return undefined;
-  Atomics.add(new Int32Array(beginning), 0, 1);
-  setFlags(USUAL);
+  change(beginning, 1);
   return beginning;
 }
 
@@ -57,7 +56,25 @@ export function loadLater<T>(load: () => T): T {
 
 /** By the thread itself, with all its modules: the one that has started it may be busy, and its heap would grow. */
 export function threadHasBegun(shared: Beginning | undefined): void {
-  if (shared !== undefined && Atomics.sub(new Int32Array(shared), 0, 1) === 1) setFlags(FRUGAL);
+  if (shared !== undefined) change(shared, -1);
+}
+
+/**
+ * So many more are beginning, or fewer, and the flags are as that wants it. All threads have the same flags: one that ends
+ * its beginning may still be setting them when the next begins, so whoever has set them looks whether they are still right.
+ */
+function change(shared: Beginning, by: number): void {
+  const count = new Int32Array(shared);
+  Atomics.add(count, 0, by);
+  let wanted: readonly string[] | undefined;
+  while (wanted !== flagsFor(count)) {
+    wanted = flagsFor(count);
+    setFlags(wanted);
+  }
+}
+
+function flagsFor(count: Int32Array): readonly string[] {
+  return Atomics.load(count, 0) === 0 ? FRUGAL : USUAL;
 }
 
 function setFlags(flags: readonly string[]): void {
