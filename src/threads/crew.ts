@@ -2,10 +2,10 @@ import { Errands } from './errands.ts';
 import { NoThread, type ThreadName } from './start.ts';
 
 /** Threads of one kind, each started when it is needed. */
-export class Crew<Errand, Said, Result, Failure> {
+export class Crew<Errand, Said, Result, Failure, Reply = never> {
   readonly #name: ThreadName;
   readonly #data: object;
-  readonly #threads: Errands<Errand, Said, Result, Failure>[] = [];
+  readonly #threads: Errands<Errand, Said, Result, Failure, Reply>[] = [];
 
   constructor(name: ThreadName, data: object) {
     this.#name = name;
@@ -13,7 +13,7 @@ export class Crew<Errand, Said, Result, Failure> {
   }
 
   /** The least busy of them, or one more while all are busy, at most so many, and while there can be. Throws NoThread. */
-  least(most: number): Errands<Errand, Said, Result, Failure> {
+  least(most: number): Errands<Errand, Said, Result, Failure, Reply> {
     const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
     if (least !== undefined && (least.active === 0 || this.#threads.length >= most)) return least;
     try {
@@ -25,7 +25,7 @@ export class Crew<Errand, Said, Result, Failure> {
   }
 
   /** The same; undefined where there can be none. */
-  leastOrNone(most: number): Errands<Errand, Said, Result, Failure> | undefined {
+  leastOrNone(most: number): Errands<Errand, Said, Result, Failure, Reply> | undefined {
     try {
       return this.least(most);
     } catch (error) {
@@ -56,8 +56,8 @@ export class Crew<Errand, Said, Result, Failure> {
     for (const thread of this.#threads) thread.close();
   }
 
-  #begin(more: object): Errands<Errand, Said, Result, Failure> {
-    const thread = new Errands<Errand, Said, Result, Failure>(this.#name, { ...this.#data, ...more });
+  #begin(more: object): Errands<Errand, Said, Result, Failure, Reply> {
+    const thread = new Errands<Errand, Said, Result, Failure, Reply>(this.#name, { ...this.#data, ...more });
     this.#threads.push(thread);
     return thread;
   }

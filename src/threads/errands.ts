@@ -6,8 +6,9 @@ import { asSystemError, type SystemFailure } from './system-failure.ts';
 import { startThread, type ThreadName } from './start.ts';
 
 /** What crosses to a thread. */
-export type ToThread<Errand> =
+export type ToThread<Errand, Reply> =
   | { readonly kind: 'do'; readonly id: number; readonly errand: Errand }
+  | { readonly kind: 'reply'; readonly id: number; readonly reply: Reply }
   | { readonly kind: 'stop'; readonly id: number };
 
 /** What comes from it. A plain failure: errors lose their fields on the way. */
@@ -16,8 +17,9 @@ export type FromThread<Said, Result, Failure> =
   | { readonly kind: 'done'; readonly id: number; readonly result: Result }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure };
 
-export interface ErrandEvents<Said> {
-  readonly onSaid: (said: Said) => void;
+export interface ErrandEvents<Said, Reply = never> {
+  /** Whoever hears it may reply, also later; what is over heeds no reply. */
+  readonly onSaid: (said: Said, reply: (reply: Reply) => void) => void;
   /** Whether the disk keeps the thread waiting. Told again and again. */
   readonly onDisk: (isStuck: boolean) => void;
 }
@@ -47,17 +49,17 @@ export function thrownHere(error: unknown): unknown {
 
 const LOOK_EVERY_MS = 200;
 
-interface Pending<Said, Result> {
-  readonly events: ErrandEvents<Said>;
+interface Pending<Said, Result, Reply> {
+  readonly events: ErrandEvents<Said, Reply>;
   readonly done: PromiseWithResolvers<Result>;
 }
 
 /** One thread that is sent on errands, any number of them at once. The process waits for it only while it has some. */
-export class Errands<Errand, Said, Result, Failure> {
+export class Errands<Errand, Said, Result, Failure, Reply = never> {
   readonly #worker: Worker;
   readonly #signs = signsOfThread();
-  readonly #outbox: Outbox<ToThread<Errand>>;
-  readonly #pending = new Map<number, Pending<Said, Result>>();
+  readonly #outbox: Outbox<ToThread<Errand, Reply>>;
+  readonly #pending = new Map<number, Pending<Said, Result, Reply>>();
   /** To be told to stop when a signal aborts: one listener serves many errands. */
   readonly #stoppedBy = new WeakMap<AbortSignal, Set<number>>();
   #ids = 0;
@@ -84,7 +86,7 @@ export class Errands<Errand, Said, Result, Failure> {
    * Settles when the thread has let go of it, with `ErrandFailed` where it failed. When `signal` aborts, the thread is
    * told to stop; what comes of that is the thread's word.
    */
-  async run(errand: Errand, events: ErrandEvents<Said>, signal?: AbortSignal): Promise<Result> {
+  async run(errand: Errand, events: ErrandEvents<Said, Reply>, signal?: AbortSignal): Promise<Result> {
     if (this.#ended !== undefined) throw new ErrandFailed<ThreadEnded>(this.#ended);
     const id = (this.#ids += 1);
     const done = Promise.withResolvers<Result>();
@@ -144,10 +146,11 @@ export class Errands<Errand, Said, Result, Failure> {
   }
 
   #hear(message: FromThread<Said, Result, Failure>): void {
-    const pending = this.#pending.get(message.id);
+    const { id } = message;
+    const pending = this.#pending.get(id);
     switch (message.kind) {
       case 'said':
-        pending?.events.onSaid(message.said);
+        pending?.events.onSaid(message.said, (reply) => this.#outbox.put({ kind: 'reply', id, reply }));
         return;
       case 'done':
         pending?.done.resolve(message.result);

@@ -6,10 +6,12 @@ import { Outbox } from './outbox.ts';
 import type { ThreadData } from './thread-data.ts';
 
 /** How a thread goes on an errand. */
-export interface Errander<Errand, Said, Result, Failure> {
+export interface Errander<Errand, Said, Result, Failure, Reply> {
   /** Tells on the way what `say` is given. */
   readonly go: (errand: Errand, id: number, say: (said: Said) => void) => Promise<Result>;
   readonly stop: (id: number) => void;
+  /** What was replied to what an errand has said; it may be over by now. */
+  readonly hear?: (id: number, reply: Reply) => void;
   readonly failureOf: (error: unknown) => Failure;
   /** Asked when it has ended: enough others are under way for its result to wait for company. */
   readonly isOneOfMany?: (errand: Errand) => boolean;
@@ -21,12 +23,13 @@ export function ownDiskSigns(): DiskSigns {
 }
 
 /** Of a thread that has begun: goes on every errand that it is sent on, until it is ended. */
-export function serve<Errand, Said, Result, Failure>({
+export function serve<Errand, Said, Result, Failure, Reply = never>({
   go,
   stop,
+  hear,
   failureOf,
   isOneOfMany = () => false,
-}: Errander<Errand, Said, Result, Failure>): void {
+}: Errander<Errand, Said, Result, Failure, Reply>): void {
   if (parentPort === null) throw new Error('this is a thread of a program, and no program');
   const outbox = new Outbox<FromThread<Said, Result, Failure>>(parentPort);
   threadHasBegun((workerData as ThreadData).beginning);
@@ -36,9 +39,10 @@ export function serve<Errand, Said, Result, Failure>({
       (error: unknown) => outbox.put({ kind: 'failed', id, failure: failureOf(error) }),
     );
   };
-  parentPort.on('message', (messages: readonly ToThread<Errand>[]) => {
+  parentPort.on('message', (messages: readonly ToThread<Errand, Reply>[]) => {
     for (const message of messages) {
       if (message.kind === 'do') begin(message.id, message.errand);
+      else if (message.kind === 'reply') hear?.(message.id, message.reply);
       else stop(message.id);
     }
   });

@@ -45,6 +45,19 @@ test('a stop reaches the errand that it is for; one for an errand that is over i
   });
 });
 
+test('a reply reaches the errand that has said something; one to an errand that is over is nothing', async () => {
+  await withThread(async ({ send, heard, untilEnded }) => {
+    for (const id of [1, 2]) send({ kind: 'do', id, errand: { say: 0, last: 'hear' } });
+    send({ kind: 'reply', id: 9, reply: 'nobody' });
+    send({ kind: 'reply', id: 2, reply: 'heard' });
+    await untilEnded(1);
+    assert.deepEqual(heard, [{ kind: 'done', id: 2, result: 'heard' }]);
+    send({ kind: 'reply', id: 2, reply: 'again' });
+    send({ kind: 'reply', id: 1, reply: 'too' });
+    await untilEnded(2);
+  });
+});
+
 test('a thread that is at the disk can be seen there', async () => {
   await withThread(async ({ send, signs, untilEnded }) => {
     send({ kind: 'do', id: 1, errand: { say: 0, last: 'disk' } });
@@ -57,7 +70,7 @@ test('a thread that is at the disk can be seen there', async () => {
 
 async function withThread(
   work: (thread: {
-    readonly send: (message: ToThread<Errand>) => void;
+    readonly send: (message: ToThread<Errand, string>) => void;
     readonly heard: readonly Message[];
     readonly crossings: () => number;
     readonly signs: DiskSigns;
@@ -68,7 +81,7 @@ async function withThread(
   const worker = new Worker(join(import.meta.dirname, 'echo-thread.ts'), {
     workerData: { signs: signs.memory },
   });
-  const outbox = new Outbox<ToThread<Errand>>(worker);
+  const outbox = new Outbox<ToThread<Errand, string>>(worker);
   const heard: Message[] = [];
   let crossings = 0;
   worker.on('message', (messages: readonly Message[]) => {
