@@ -23,6 +23,8 @@ const TURN_BYTES = 8 * 1024 * 1024;
 interface Running {
   /** Where the part that begins at `position` ends, if it needs no hashing; else `position`. */
   readonly skip: (position: number, arrival: Arrival) => number;
+  /** Nothing at or behind it is read before what is before it: it may need no hashing. */
+  readonly border: () => number;
   readonly update: (bytes: Buffer) => void;
   readonly found: () => Found;
 }
@@ -47,7 +49,8 @@ export async function followFile(
       position = next;
       continue;
     }
-    const length = arrival.reachFrom(position, block.length) - position;
+    const most = Math.min(block.length, running.border() - position);
+    const length = arrival.reachFrom(position, most) - position;
     const start = position;
     const bytesRead = disk.during(() => readSync(fd, block, 0, length, start));
     // It was made shorter by somebody else: its digests will be others.
@@ -73,6 +76,7 @@ function runningDigest(
   const digester = new Digester(proof.algorithms, size);
   return {
     skip: (position) => position,
+    border: () => size,
     update: (bytes) => digester.update(bytes),
     found: () => ({ kind: 'whole', digests: digester.digests() }),
   };
@@ -104,6 +108,11 @@ class PartsDigest implements Running {
     if (position !== start || !arrival.isProved({ start, end })) return position;
     this.#place += 1;
     return end;
+  }
+
+  /** The end of the part that is being read. */
+  border(): number {
+    return (this.#place + 1) * this.#parts.size;
   }
 
   update(bytes: Buffer): void {

@@ -8,7 +8,7 @@ export interface ArrivalMemory {
   readonly cells: SharedArrayBuffer;
 }
 
-export const BLOCK_BYTES = 1024 * 1024;
+export const BLOCK_BYTES = 64 * 1024;
 
 const STATE = 0;
 const FIRST_BLOCK = 1;

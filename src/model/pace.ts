@@ -1,4 +1,3 @@
-import { BLOCK_BYTES } from './arrival.ts';
 import type { ByteRange } from './parts.ts';
 
 /** How much is asked for at once, and side by side. */
@@ -38,6 +37,8 @@ export interface PaceSample {
 }
 
 const MiB = 1024 * 1024;
+/** Requests begin and end at multiples of it; stores keep objects in blocks of this size. */
+const GRAIN_BYTES = 1 * MiB;
 /** Enough for a server nearby; with more, the beginning of a file comes no sooner than its end, and waits to be hashed. */
 const NEARBY = 4;
 const FEWEST = 2;
@@ -101,8 +102,8 @@ export function nextPace(
  * together, each takes a moment at least.
  */
 export function partBytes({ width, leastPart }: Pace, left: number, bounds: PaceBounds, rate = 0): number {
-  const share = Math.ceil(left / (2 * width) / BLOCK_BYTES) * BLOCK_BYTES;
-  const least = Math.floor(((rate / width) * LEAST_SECONDS) / BLOCK_BYTES) * BLOCK_BYTES;
+  const share = Math.ceil(left / (2 * width) / GRAIN_BYTES) * GRAIN_BYTES;
+  const least = Math.floor(((rate / width) * LEAST_SECONDS) / GRAIN_BYTES) * GRAIN_BYTES;
   return Math.max(leastPart, Math.min(bounds.partBytes, Math.max(share, least)));
 }
 
@@ -111,16 +112,16 @@ export function partBytes({ width, leastPart }: Pace, left: number, bounds: Pace
  * it takes many requests to fill the way, these are smaller.
  */
 export function grainOf({ width }: Pace, partSize: number | undefined, bounds: PaceBounds): number {
-  if (partSize === undefined || partSize % BLOCK_BYTES !== 0 || partSize > bounds.partBytes)
-    return BLOCK_BYTES;
-  return width <= MANY ? partSize : BLOCK_BYTES;
+  if (partSize === undefined || partSize % GRAIN_BYTES !== 0 || partSize > bounds.partBytes)
+    return GRAIN_BYTES;
+  return width <= MANY ? partSize : GRAIN_BYTES;
 }
 
 /** Of `ranges`, the first bytes, up to a grain's beginning; and what is left then. */
 export function takePart(
   ranges: readonly ByteRange[],
   bytes: number,
-  grain = BLOCK_BYTES,
+  grain = GRAIN_BYTES,
 ): { readonly part: ByteRange | undefined; readonly left: readonly ByteRange[] } {
   const [first, ...others] = ranges;
   if (first === undefined) return { part: undefined, left: [] };

@@ -72,8 +72,13 @@ export interface RangeOrder {
   /** What broke off or fell silent may be the fault of the way that it took. */
   readonly onNewConnection: boolean;
   readonly signal: AbortSignal;
-  /** The bytes that come are of an object with this ETag. Not told where `into` is a file of its own. */
-  readonly onBegun: (etag: string) => void;
+  /**
+   * The bytes that come are of an object with this ETag. By `cut` the range can be made to end earlier, unless it has come
+   * so far. Not told where `into` is a file of its own.
+   */
+  readonly onBegun: (etag: string, cut: (end: number) => void) => void;
+  /** The range ends here now: what is behind it does not come. */
+  readonly onCut: (end: number) => void;
   /** So many bytes more were written. */
   readonly onBytes: (count: number) => void;
   /** The disk takes long to take what has come. */

@@ -211,6 +211,7 @@ export class Downloader {
           onNewConnection: onNewConnection || tries > 1,
           signal: this.#signal,
           onBegun: () => undefined,
+          onCut: () => undefined,
           onBytes,
           onDiskBusy: () => progress.diskBusy(),
         });

@@ -12,7 +12,7 @@ import { PartFetch, type PartRequest } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
 
 /** A line of the journal for so many bytes at least. */
-const NOTED_BYTES = 2 * BLOCK_BYTES;
+const NOTED_BYTES = 2 * 1024 * 1024;
 /** More lines than this are not read. */
 const MOST_NOTES = 30_000;
 
@@ -109,7 +109,7 @@ export class ObjectFetch {
     let noted = range.start;
     // A run that goes on takes whole blocks only.
     const noteUpTo = (position: number): void => {
-      const end = position === range.end ? position : position - (position % BLOCK_BYTES);
+      const end = position === part.end ? position : position - (position % BLOCK_BYTES);
       if (noted < end) this.#note({ start: noted, end });
       noted = Math.max(noted, end);
     };
@@ -122,6 +122,7 @@ export class ObjectFetch {
         progress.addBytes(news);
         if (position - noted >= this.#noteBytes) noteUpTo(position);
       },
+      onGivenBack: (rest) => this.#askElsewhere(rest),
       onNewConnection: this.#object.onNewConnection,
       signal: this.#signal,
     });
@@ -134,7 +135,15 @@ export class ObjectFetch {
     }
   }
 
-  async #ask({ range, onNewConnection, signal, onBytes }: PartRequest): Promise<void> {
+  #askElsewhere(rest: ByteRange): void {
+    const bytes = rest.end - rest.start;
+    this.asked -= bytes;
+    this.#tools.pacer.asked(-bytes);
+    this.#left = [rest, ...this.#left];
+    this.#goOn();
+  }
+
+  async #ask({ range, onNewConnection, signal, onBytes, onBegun, onCut }: PartRequest): Promise<void> {
     const { ranges, pacer, progress } = this.#tools;
     const { wanted, staging, arrival, parts } = this.#object;
     try {
@@ -148,7 +157,11 @@ export class ObjectFetch {
         algorithms: [],
         onNewConnection,
         signal,
-        onBegun: (found) => this.#isOf(found),
+        onBegun: (found, cut) => {
+          this.#isOf(found);
+          onBegun(cut);
+        },
+        onCut,
         onBytes,
         onDiskBusy: () => progress.diskBusy(),
       });

@@ -1,11 +1,15 @@
-import { DOUBLED_SHARE, toAskAgain } from '../model/ask-again.ts';
 import { firstPace, grainOf, nextPace, partBytes, type Pace, type PaceBounds } from '../model/pace.ts';
+import { DOUBLED_SHARE, remedies, type Usual } from '../model/stragglers.ts';
 import type { Ranges } from '../store/store.ts';
 import { Lanes } from './lanes.ts';
 import type { PartFetch } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
 
 const SAMPLE_MS = 250;
+/** The last requests are looked at so often. */
+const LOOK_MS = 25;
+/** Of the lanes: fewer fill the way by then, and more would push out each other's packets. */
+const SHARE_AT_THE_END = 0.5;
 /** A thread that waits less than the rest of the time is what holds up the others. */
 const BUSY = 0.65;
 /** Of what is known of the usual rate, so much is from the last part. */
@@ -20,6 +24,7 @@ export class Pacer {
   readonly #progress: Progress;
   readonly #bounds: PaceBounds;
   readonly #timer: NodeJS.Timeout;
+  readonly #looking: NodeJS.Timeout;
   #pace: Pace;
   /** Bytes per second, of all requests together. */
   #rate = 0;
@@ -32,8 +37,8 @@ export class Pacer {
   /** Bytes that were asked for twice. */
   #doubled = 0;
   readonly #flights = new Set<PartFetch>();
-  /** Of parts that have come, in bytes per second. */
-  #usualRate: number | undefined;
+  /** Of parts that have come. */
+  #usual: Usual | undefined;
 
   constructor(ranges: Pick<Ranges, 'takeLoad'>, progress: Progress, bounds: PaceBounds) {
     this.#ranges = ranges;
@@ -45,6 +50,8 @@ export class Pacer {
     this.#last = { now: performance.now(), bytes: 0 };
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+    this.#looking.unref();
   }
 
   /** How long the store takes to accept a connection; the first that is known counts. */
@@ -74,12 +81,12 @@ export class Pacer {
     this.#asked += bytes;
   }
 
-  /** Near the end, what is much slower than others is asked for again. */
+  /** Near the end, what others wait for is split, or asked for again. */
   async watching(part: PartFetch, fetch: () => Promise<void>): Promise<void> {
     this.#flights.add(part);
     try {
       await fetch();
-      this.#usualRate = (this.#usualRate ?? part.rate) * (1 - NEWS) + part.rate * NEWS;
+      this.#note(part);
     } finally {
       this.#flights.delete(part);
     }
@@ -92,6 +99,7 @@ export class Pacer {
 
   stop(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#looking);
   }
 
   #sample(): void {
@@ -106,17 +114,34 @@ export class Pacer {
     this.#last = { now, bytes };
     this.#isThrottled = false;
     this.#wasFull = isFull;
-    if (this.#asked >= this.#progress.bytesTotal && this.#usualRate !== undefined)
-      this.#askAgain(this.#usualRate);
   }
 
-  #askAgain(usualRate: number): void {
-    const bytes = this.#progress.bytesTotal * DOUBLED_SHARE - this.#doubled;
-    const requests = this.lanes.width - this.lanes.active;
-    for (const part of toAskAgain([...this.#flights], usualRate, { requests, bytes })) {
-      this.#doubled += part.left;
-      part.askAgain();
+  #note({ rate, beginMs }: PartFetch): void {
+    const known = this.#usual ?? { rate, beginMs };
+    this.#usual = {
+      rate: known.rate * (1 - NEWS) + rate * NEWS,
+      beginMs: Math.min(known.beginMs, beginMs),
+    };
+  }
+
+  #look(): void {
+    const isAllAsked = this.#asked >= this.#progress.bytesTotal && !this.lanes.isFull;
+    if (!isAllAsked || this.#usual === undefined) return;
+    const flights = [...this.#flights];
+    const active = this.lanes.active + flights.filter(({ isDoubled }) => isDoubled).length;
+    const spare = {
+      requests: Math.ceil(this.lanes.width * SHARE_AT_THE_END) - active,
+      bytes: this.#progress.bytesTotal * DOUBLED_SHARE - this.#doubled,
+    };
+    for (const remedy of remedies(flights, this.#usual, spare)) {
+      if (remedy.kind === 'split') remedy.flight.endAt(remedy.at);
+      else this.#askAgain(remedy.flight);
     }
+  }
+
+  #askAgain(part: PartFetch): void {
+    this.#doubled += part.left;
+    part.askAgain();
   }
 
   #use(pace: Pace): void {

@@ -1,5 +1,5 @@
-import type { Flight } from '../model/ask-again.ts';
 import type { ByteRange } from '../model/parts.ts';
+import type { Flight } from '../model/stragglers.ts';
 import { isWorthRetrying } from '../store/store.ts';
 import { withRetries } from './retry.ts';
 
@@ -10,6 +10,10 @@ export interface PartRequest {
   readonly range: ByteRange;
   readonly onNewConnection: boolean;
   readonly signal: AbortSignal;
+  /** Its bytes come now; by `cut` it can be made to end earlier. */
+  readonly onBegun: (cut: (end: number) => void) => void;
+  /** It ends here. */
+  readonly onCut: (end: number) => void;
   /** So many bytes more were written. */
   readonly onBytes: (count: number) => void;
 }
@@ -18,6 +22,8 @@ export interface PartTools {
   readonly ask: (request: PartRequest) => Promise<void>;
   /** All bytes before have been written, from the part's beginning on; so many of them are news. */
   readonly onReached: (position: number, news: number) => void;
+  /** Its end is not fetched here any more. */
+  readonly onGivenBack: (rest: ByteRange) => void;
   readonly onNewConnection: boolean;
   readonly signal: AbortSignal;
 }
@@ -28,30 +34,62 @@ export interface PartTools {
  */
 export class PartFetch implements Flight {
   isDoubled = false;
-  readonly #range: ByteRange;
+  readonly #start: number;
+  #end: number;
   readonly #tools: PartTools;
   readonly #startedAt = performance.now();
   #reached: number;
   #requests = 0;
   #askBeside: (() => void) | undefined;
+  #begunAt = performance.now();
+  #lastAt = performance.now();
+  /** Of the request under way. */
+  #cut: ((end: number) => void) | undefined;
 
   constructor(range: ByteRange, tools: PartTools) {
-    this.#range = range;
+    this.#start = range.start;
+    this.#end = range.end;
     this.#tools = tools;
     this.#reached = range.start;
   }
 
+  get reached(): number {
+    return this.#reached;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
   get left(): number {
-    return this.#range.end - this.#reached;
+    return this.#end - this.#reached;
   }
 
   get rate(): number {
-    return ((this.#reached - this.#range.start) * 1000) / (performance.now() - this.#startedAt);
+    return ((this.#reached - this.#start) * 1000) / (performance.now() - this.#startedAt);
+  }
+
+  get quietMs(): number {
+    return performance.now() - this.#lastAt;
+  }
+
+  /** Milliseconds until its first byte came. */
+  get beginMs(): number {
+    return this.#begunAt - this.#startedAt;
+  }
+
+  get canEndEarlier(): boolean {
+    return this.#cut !== undefined && !this.isDoubled;
   }
 
   /** Settles when nothing of it is under way any more. */
   run(): Promise<void> {
     return withRetries(ATTEMPTS, isWorthRetrying, this.#tools.signal, () => this.#askUntilOneIsDone());
+  }
+
+  /** What is at `end` and behind it is given back, unless it has come so far. */
+  endAt(end: number): void {
+    this.#cut?.(end);
   }
 
   /** What is left is asked for once more, on a connection of its own. */
@@ -61,9 +99,8 @@ export class PartFetch implements Flight {
   }
 
   async #askUntilOneIsDone(): Promise<void> {
-    const { start, end } = this.#range;
     // It broke off right after its last byte. The rest would be an empty range, which a store takes for everything.
-    if (start < end && this.#reached >= end) return;
+    if (this.#start < this.#end && this.#reached >= this.#end) return;
     const others = new AbortController();
     const signal = AbortSignal.any([this.#tools.signal, others.signal]);
     const done = Promise.withResolvers<void>();
@@ -82,9 +119,21 @@ export class PartFetch implements Flight {
       await done.promise;
     } finally {
       this.#askBeside = undefined;
+      this.#cut = undefined;
       others.abort();
       await Promise.all(requests);
     }
+  }
+
+  #begin(cut: (end: number) => void): void {
+    if (this.#requests === 1) this.#begunAt = performance.now();
+    this.#cut = cut;
+  }
+
+  #giveBack(end: number): void {
+    const rest = { start: end, end: this.#end };
+    this.#end = end;
+    this.#tools.onGivenBack(rest);
   }
 
   #ask(signal: AbortSignal): Promise<void> {
@@ -92,12 +141,15 @@ export class PartFetch implements Flight {
     this.#requests += 1;
     let position = this.#reached;
     return ask({
-      range: { start: position, end: this.#range.end },
+      range: { start: position, end: this.#end },
       onNewConnection: onNewConnection || this.#requests > 1,
       signal,
+      onBegun: (cut) => this.#begin(cut),
+      onCut: (end) => this.#giveBack(end),
       onBytes: (count) => {
         position += count;
-        const news = Math.max(0, position - this.#reached);
+        this.#lastAt = performance.now();
+        const news = Math.max(0, Math.min(position, this.#end) - this.#reached);
         this.#reached += news;
         onReached(this.#reached, news);
       },

@@ -45,7 +45,14 @@ export type FetchSaid =
   /** The answer is of this object; its bytes come now. Not told of files that are made here. */
   | { readonly kind: 'begun'; readonly etag: string }
   /** So many bytes more were written. */
-  | { readonly kind: 'moved'; readonly bytes: number };
+  | { readonly kind: 'moved'; readonly bytes: number }
+  /** It ends here now. */
+  | { readonly kind: 'cut'; readonly end: number };
+
+/** To a fetch that has begun: it is to end here, if it has not come so far. */
+export interface Cut {
+  readonly end: number;
+}
 
 export interface Fetched {
   /** Written since it was last told. */

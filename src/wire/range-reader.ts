@@ -32,6 +32,9 @@ export class OtherObject extends Error {
   }
 }
 
+/** All has come up to where it was cut. */
+export class CutOff extends Error {}
+
 /** Not the store's fault. */
 export class DiskFailed extends Error {}
 
@@ -46,6 +49,7 @@ export class RangeReader implements AnswerReader {
   readonly #parts: ArrivingParts | undefined;
   readonly #onBegin: () => void;
   #position: number;
+  #end: number;
   #moved = 0;
   #refusal: { readonly head: ResponseHead; readonly bytes: Buffer[]; left: number } | undefined;
 
@@ -57,6 +61,7 @@ export class RangeReader implements AnswerReader {
     this.#parts = partsOnTheirWay(errand);
     this.#onBegin = onBegin;
     this.#position = errand.start;
+    this.#end = errand.end;
   }
 
   begin(head: ResponseHead): void {
@@ -85,10 +90,20 @@ export class RangeReader implements AnswerReader {
       if (this.#refusal.left === 0) throw this.#refused();
       return;
     }
-    this.#digester?.update(bytes);
-    this.#file.write(bytes, this.#position, this.#parts?.take(bytes, this.#position));
-    this.#position += bytes.length;
-    this.#moved += bytes.length;
+    const left = this.#end - this.#position;
+    const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes;
+    this.#digester?.update(wanted);
+    this.#file.write(wanted, this.#position, this.#parts?.take(wanted, this.#position));
+    this.#position += wanted.length;
+    this.#moved += wanted.length;
+    if (this.#position === this.#end && this.#end < this.#errand.end) throw new CutOff();
+  }
+
+  /** It is to end here, by throwing `CutOff`. False when it has come so far already. */
+  cut(end: number): boolean {
+    if (end <= this.#position || end >= this.#end) return false;
+    this.#end = end;
+    return true;
   }
 
   /** Bytes that were written since this was asked last. */

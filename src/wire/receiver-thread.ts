@@ -4,8 +4,8 @@ import { ownDiskSigns, serve } from '../threads/serve.ts';
 import { systemFailure } from '../threads/system-failure.ts';
 import { Silence } from './connection.ts';
 import { Connections } from './connections.ts';
-import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
-import { DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
+import type { Cut, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import { CutOff, DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
 import { UnusualAnswer } from './response-head.ts';
 
 /** One for all connections: what was read is written before the next read. */
@@ -39,9 +39,13 @@ const disk = ownDiskSigns();
 const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES), patience);
 const underWay = new Map<number, UnderWay>();
 
-serve<FetchErrand, FetchSaid, Fetched, FetchFailure>({
+serve<FetchErrand, FetchSaid, Fetched, FetchFailure, Cut>({
   go: fetchRange,
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
+  hear: (id, { end }) => {
+    const fetch = underWay.get(id);
+    if (fetch?.reader.cut(end) === true) fetch.say({ kind: 'cut', end });
+  },
   failureOf: (error) => failureOf(error as Broken),
   isOneOfMany: ({ into }) => 'path' in into && underWay.size >= MANY,
 });
@@ -63,6 +67,8 @@ async function fetchRange(errand: FetchErrand, id: number, say: (said: FetchSaid
     const digests = reader.finish();
     return { moved: reader.takeMoved(), etag: reader.etag, digests, connectMs };
   } catch (error) {
+    if (error instanceof CutOff)
+      return { moved: reader.takeMoved(), etag: reader.etag, digests: {}, connectMs: undefined };
     reader.giveUp();
     throw new Broken(error, reader.takeMoved());
   } finally {

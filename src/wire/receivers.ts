@@ -3,11 +3,16 @@ import { availableParallelism } from 'node:os';
 import { Crew } from '../threads/crew.ts';
 import { ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
-import type { Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import type { Cut, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 
 export interface FetchEvents {
-  /** The answer is of this object; its bytes come now. Not told of small files. */
-  readonly onBegun: (etag: string) => void;
+  /**
+   * The answer is of this object; its bytes come now. By `cut` it can be made to end earlier, unless it has come so far.
+   * Not told of small files.
+   */
+  readonly onBegun: (etag: string, cut: (end: number) => void) => void;
+  /** It ends here now. */
+  readonly onCut: (end: number) => void;
   /** So many bytes more were written. */
   readonly onBytes: (count: number) => void;
   /** The disk takes long to take what has come. */
@@ -31,7 +36,7 @@ const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 
 /** Threads that receive: whatever a disk or a connection does there, the thread that they work for goes on. */
 export class Receivers {
-  readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure>;
+  readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure, Cut>;
   readonly #most: number;
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
@@ -54,10 +59,11 @@ export class Receivers {
    * `signal`: only then may its file be closed. Throws NoThread.
    */
   async fetch(errand: FetchErrand, events: FetchEvents, signal: AbortSignal | undefined): Promise<Fetched> {
-    const { onBegun, onBytes, onDiskBusy } = events;
-    const onSaid = (said: FetchSaid): void => {
-      if (said.kind === 'begun') onBegun(said.etag);
-      else onBytes(said.bytes);
+    const { onBegun, onBytes, onCut, onDiskBusy } = events;
+    const onSaid = (said: FetchSaid, reply: (cut: Cut) => void): void => {
+      if (said.kind === 'moved') onBytes(said.bytes);
+      else if (said.kind === 'cut') onCut(said.end);
+      else onBegun(said.etag, (end) => reply({ end }));
     };
     const onDisk = (isStuck: boolean): void => {
       if (isStuck) onDiskBusy();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { DOUBLED_SHARE } from '../../src/model/ask-again.ts';
+import { DOUBLED_SHARE } from '../../src/model/stragglers.ts';
 import { wholeBlocks } from '../../src/model/arrival.ts';
 import { bytesIn as bytesInRanges, parseJournal } from '../../src/model/partial.ts';
 import { sha256 } from '../support/hub.ts';

@@ -321,6 +321,7 @@ function fetchInto(store: S3Store, path: string): Promise<FetchedRange> {
     onNewConnection: false,
     signal: new AbortController().signal,
     onBegun: () => undefined,
+    onCut: () => undefined,
     onBytes: () => undefined,
     onDiskBusy: () => undefined,
   };

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { JournalFile } from '../../src/cache/journal-file.ts';
 import { ModelCacheError } from '../../src/errors.ts';
 import type { CatalogFile } from '../../src/model/catalog.ts';
@@ -368,6 +369,31 @@ test('what broke off or fell silent is asked for again on a connection of its ow
     store.asked.map(({ onNewConnection }) => onNewConnection),
     [false, true],
   );
+});
+
+test('at the end, what one slow request has not brought is asked for elsewhere, and comes once', async () => {
+  let isSlowDone = false;
+  const store = storeThat((asked) => {
+    const body = bodyOf(LARGE, asked);
+    if (asked.range?.start !== 0) return body;
+    const slowly = async function* (): AsyncGenerator<Buffer> {
+      for await (const chunk of body.chunks) {
+        await sleep(20);
+        yield chunk;
+      }
+      isSlowDone = true;
+    };
+    return { ...body, chunks: slowly() };
+  });
+  const { bytes, progress } = await download(store, LARGE);
+  assert.ok(bytes.equals(LARGE));
+  assert.equal(isSlowDone, false);
+  assert.equal(progress.bytesDone, LARGE.length);
+  const slowEnd = store.asked.find(({ range }) => range?.start === 0)?.range?.end ?? 0;
+  const inside = store.asked.filter(
+    ({ range }) => range !== undefined && range.start > 0 && range.start < slowEnd,
+  );
+  assert.ok(inside.length > 0);
 });
 
 test('a file that is to be flushed was, when it is proved', async () => {

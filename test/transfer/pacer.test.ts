@@ -90,6 +90,26 @@ describe('when everything was asked for', () => {
     assert.equal(slow.isDoubled, true);
   });
 
+  test('what others would wait for is split, while fewer than half of the lanes are taken', async (context) => {
+    const { pacer, pass, clock } = pacing(context, 200 * MiB);
+    const { asks, fetch } = asking();
+    pacer.know(5);
+    await oneAtUsualRate(pacer, clock, fetch, asks);
+    pacer.asked(200 * MiB);
+    const cuts: number[] = [];
+    const slow = fetch();
+    void pacer.watching(slow, () => slow.run());
+    asks[1]?.onBegun((end) => cuts.push(end));
+    const busy = keepBusy(pacer, 10);
+    await pass();
+    assert.deepEqual(cuts, []);
+    busy.stop();
+    await new Promise(setImmediate);
+    await pass();
+    assert.deepEqual([...new Set(cuts)], [PART / 2]);
+    assert.equal(slow.isDoubled, false);
+  });
+
   test('nothing is asked for again while there is more to ask for', async (context) => {
     const { pacer, pass, clock } = pacing(context, 200 * MiB);
     const { asks, fetch } = asking();
@@ -135,6 +155,7 @@ describe('when everything was asked for', () => {
         {
           ask: (request) => new Promise<void>((done) => asks.push({ ...request, done })),
           onReached: () => undefined,
+          onGivenBack: () => undefined,
           onNewConnection: false,
           signal: new AbortController().signal,
         },

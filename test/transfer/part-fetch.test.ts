@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ModelCacheError } from '../../src/errors.ts';
+import type { ByteRange } from '../../src/model/parts.ts';
 import { PartFetch, type PartRequest } from '../../src/transfer/part-fetch.ts';
 import { soon } from '../store/bodies.ts';
 
@@ -18,6 +19,7 @@ class Asking {
   readonly asks: Ask[] = [];
   /** Positions that were reached, and how many bytes were news. */
   readonly reached: (readonly [number, number])[] = [];
+  readonly givenBack: ByteRange[] = [];
   readonly part: PartFetch;
   readonly stop = new AbortController();
 
@@ -31,6 +33,7 @@ class Asking {
         return ask.done.promise.finally(() => (ask.isSettled = true));
       },
       onReached: (position, news) => this.reached.push([position, news]),
+      onGivenBack: (rest) => this.givenBack.push(rest),
       onNewConnection,
       signal: this.stop.signal,
     });
@@ -192,6 +195,92 @@ describe('a part that is asked for again beside itself', () => {
   });
 });
 
+describe('a part that is to end earlier', () => {
+  const begun = async (): Promise<{ asking: Asking; running: Promise<void>; first: Ask; cuts: number[] }> => {
+    const asking = new Asking();
+    const running = soon(asking.part.run());
+    running.catch(() => undefined);
+    const first = await asking.ask(1);
+    assert.equal(asking.part.canEndEarlier, false);
+    const cuts: number[] = [];
+    first.onBegun((end) => cuts.push(end));
+    assert.equal(asking.part.canEndEarlier, true);
+    return { asking, running, first, cuts };
+  };
+
+  test('gives back what is behind its new end, when the request says that it ends there', async () => {
+    const { asking, running, first, cuts } = await begun();
+    first.onBytes(30);
+    asking.part.endAt(150);
+    assert.deepEqual([cuts, asking.givenBack, asking.part.end], [[150], [], 200]);
+    first.onCut(150);
+    assert.deepEqual(
+      [asking.givenBack, asking.part.end, asking.part.left],
+      [[{ start: 150, end: 200 }], 150, 20],
+    );
+    first.onBytes(20);
+    first.done.resolve();
+    await running;
+    assert.equal(asking.news, 50);
+  });
+
+  test('can end even earlier', async () => {
+    const { asking, running, first } = await begun();
+    for (const end of [180, 140]) {
+      asking.part.endAt(end);
+      first.onCut(end);
+    }
+    assert.deepEqual(asking.givenBack, [
+      { start: 180, end: 200 },
+      { start: 140, end: 180 },
+    ]);
+    first.done.resolve();
+    await running;
+  });
+
+  test('and breaks off, is asked for again up to its new end', async () => {
+    const { asking, running, first } = await begun();
+    first.onCut(150);
+    first.onBytes(10);
+    first.done.reject(broke());
+    const second = await asking.ask(2);
+    assert.equal(asking.part.canEndEarlier, false);
+    assert.deepEqual(second.range, { start: 110, end: 150 });
+    second.done.resolve();
+    await running;
+  });
+
+  test('counts no byte behind its new end, should a request beside it bring some', async () => {
+    const { asking, running, first } = await begun();
+    asking.part.endAt(150);
+    asking.part.askAgain();
+    assert.equal(asking.part.canEndEarlier, false);
+    const second = await asking.ask(2);
+    first.onCut(150);
+    second.onBytes(100);
+    assert.equal(asking.news, 50);
+    second.done.resolve();
+    await running;
+  });
+});
+
+test('a part says how long its first byte took to come, and for how long nothing has', async (context) => {
+  const clock = { now: 1000 };
+  context.mock.method(performance, 'now', () => clock.now);
+  const asking = new Asking();
+  const running = soon(asking.part.run());
+  const first = await asking.ask(1);
+  clock.now += 40;
+  first.onBegun(() => undefined);
+  clock.now += 10;
+  assert.deepEqual([asking.part.beginMs, asking.part.quietMs], [40, 50]);
+  first.onBytes(50);
+  clock.now += 50;
+  assert.deepEqual([asking.part.beginMs, asking.part.quietMs, asking.part.rate], [40, 50, 500]);
+  first.done.resolve();
+  await running;
+});
+
 test('an empty part is asked for all the same: that there is such an object', async () => {
   const ranges: unknown[] = [];
   const part = new PartFetch(
@@ -199,6 +288,7 @@ test('an empty part is asked for all the same: that there is such an object', as
     {
       ask: ({ range }) => Promise.resolve(void ranges.push(range)),
       onReached: () => assert.fail(),
+      onGivenBack: () => assert.fail(),
       onNewConnection: false,
       signal: new AbortController().signal,
     },

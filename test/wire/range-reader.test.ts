@@ -16,7 +16,7 @@ import { after, describe, test } from 'node:test';
 import { Arrival, BLOCK_BYTES } from '../../src/model/arrival.ts';
 import { DiskSigns } from '../../src/threads/disk-signs.ts';
 import type { FetchErrand } from '../../src/wire/messages.ts';
-import { DiskFailed, OtherObject, RangeReader, Refused } from '../../src/wire/range-reader.ts';
+import { CutOff, DiskFailed, OtherObject, RangeReader, Refused } from '../../src/wire/range-reader.ts';
 import { parseResponseHead, UnusualAnswer } from '../../src/wire/response-head.ts';
 import { sha256 } from '../cache/cache-dir.ts';
 
@@ -297,6 +297,24 @@ describe('a file of the one who asks', () => {
     closeSync(fd);
     const bytes = readFileSync(path);
     assert.deepEqual([bytes.length, bytes[BLOCK_BYTES], bytes[size - 1]], [size, 0x61, 0x62]);
+  });
+
+  test('is written up to where it is to end, if it has not come so far', () => {
+    const path = freshPath();
+    writeFileSync(path, '');
+    const fd = openSync(path, 'r+');
+    const arrival = Arrival.of(10);
+    const errand = { ...errandOf(rowOf(10), { fd, arrival: arrival.memory }), algorithms: [] };
+    const reader = new RangeReader(errand, new DiskSigns(), () => undefined);
+    reader.begin(head());
+    reader.take(Buffer.from('0123'));
+    const heeded = [4, 10, 11, 8, 9, 6].filter((end) => reader.cut(end));
+    assert.deepEqual(heeded, [8, 6]);
+    assert.throws(() => reader.take(Buffer.from('456789')), CutOff);
+    closeSync(fd);
+    assert.equal(readFileSync(path, 'utf8'), '012345');
+    assert.equal(reader.takeMoved(), 6);
+    assert.equal(arrival.isWhole, false);
   });
 
   test(

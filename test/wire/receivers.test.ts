@@ -60,6 +60,50 @@ test('a range of a file is written into it; its object is told of first, and its
   });
 });
 
+test('a range ends earlier when it is cut: its connection is not used again, and what had come stays', async () => {
+  const size = 3 * BLOCK_BYTES;
+  const text = plainAnswer(
+    'x'.repeat(size),
+    `${ETAG}content-range: bytes 0-${size - 1}/${size}\r\n`,
+    '206 Partial Content',
+  );
+  const more = Promise.withResolvers<void>();
+  const answer: Answer = (socket) => {
+    socket.write(text.slice(0, BLOCK_BYTES));
+    void more.promise.then(() => socket.write(text.slice(BLOCK_BYTES)));
+  };
+  await receiving(answer, async (receivers, { sockets }) => {
+    const path = freshPath();
+    await using file = await open(path, 'w+');
+    const arrival = Arrival.of(size);
+    const into = { fd: file.fd, arrival: arrival.memory };
+    let bytes = 0;
+    const cuts: number[] = [];
+    const fetched = await fetchBy(
+      receivers,
+      { start: 0, end: size, size, into, algorithms: [] },
+      [],
+      undefined,
+      {
+        onBegun: (_, cut) => {
+          cut(size + 1);
+          cut(2 * BLOCK_BYTES);
+        },
+        onCut: (end) => {
+          cuts.push(end);
+          more.resolve();
+        },
+        onBytes: (count) => (bytes += count),
+      },
+    );
+    assert.deepEqual([cuts, bytes, fetched.etag], [[2 * BLOCK_BYTES], 2 * BLOCK_BYTES, '"e"']);
+    assert.equal(arrival.reachFrom(0, size), 2 * BLOCK_BYTES);
+    assert.equal(readFileSync(path).length, 2 * BLOCK_BYTES);
+    await fetchBy(receivers, { start: 0, end: size, size, into, algorithms: [] });
+    assert.equal(sockets.length, 2);
+  });
+});
+
 test('many at once come each into its own file, over connections that are kept', async () => {
   const answer: Answer = (socket, { head }) => {
     const name = /GET \/(\d+)/.exec(head)?.[1] ?? '';
@@ -252,11 +296,14 @@ function fetchBy(
   errand: Partial<FetchErrand> & Pick<FetchErrand, 'into'>,
   told: (string | number)[] = [],
   signal?: AbortSignal,
+  more: Partial<FetchEvents> = {},
 ): Promise<Fetched> {
   const events: FetchEvents = {
     onBegun: (etag) => told.push(etag),
+    onCut: () => undefined,
     onBytes: (count) => told.push(count),
     onDiskBusy: () => undefined,
+    ...more,
   };
   const all = { request: GET, start: 0, end: 10, size: 10, etag: undefined, onNewConnection: false };
   return soon(receivers.fetch({ ...all, algorithms: ['sha256'], ...errand }, events, signal));

@@ -1,4 +1,4 @@
-import { DOUBLED_SHARE } from '../../../src/model/ask-again.ts';
+import { DOUBLED_SHARE } from '../../../src/model/stragglers.ts';
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRelay, type Relay } from '../../support/relay.ts';

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  array,
+  assert as assertProperty,
+  boolean,
+  integer,
+  nat,
+  property,
+  record,
+  type Arbitrary,
+} from 'fast-check';
+import { BLOCK_BYTES } from '../../src/model/arrival.ts';
+import { remedies, type Flight, type Remedy, type Spare, type Usual } from '../../src/model/stragglers.ts';
+
+const MB = 1e6;
+/** A new request brings its first byte after 40 ms, and then 2 MB/s. */
+const USUAL: Usual = { rate: 2 * MB, beginMs: 40 };
+const ROOM: Spare = { requests: 9, bytes: 100 * MB };
+
+interface Row {
+  readonly name: string;
+  readonly flights: readonly (Partial<Flight> & { readonly id: string; readonly left?: number })[];
+  readonly spare?: Partial<Spare>;
+  readonly chosen: readonly string[];
+}
+
+describe('of the last requests', () => {
+  const rows: readonly Row[] = [
+    { name: 'none is under way', flights: [], chosen: [] },
+    {
+      name: 'the one that takes longest is split first',
+      flights: [{ id: 'a' }, { id: 'b', rate: MB / 2 }, { id: 'c', rate: MB }],
+      chosen: ['split b', 'split c', 'split a'],
+    },
+    {
+      name: 'as many are split as there is room for',
+      flights: [{ id: 'a' }, { id: 'b', rate: MB / 2 }, { id: 'c', rate: MB }],
+      spare: { requests: 1 },
+      chosen: ['split b'],
+    },
+    { name: 'none is while there is no room', flights: [{ id: 'a' }], spare: { requests: 0 }, chosen: [] },
+    {
+      name: 'nor while there is less than none',
+      flights: [{ id: 'a' }],
+      spare: { requests: -3 },
+      chosen: [],
+    },
+    {
+      name: 'one that is done before another could begin is left alone',
+      flights: [{ id: 'a', rate: 50 * MB }],
+      chosen: [],
+    },
+    {
+      name: 'one with too little left to split is left alone',
+      flights: [{ id: 'a', left: BLOCK_BYTES }],
+      chosen: [],
+    },
+    { name: 'one that cannot end earlier is, too', flights: [{ id: 'a', canEndEarlier: false }], chosen: [] },
+    {
+      name: 'one that has too little left, and is silent, is asked for again',
+      flights: [{ id: 'a', left: BLOCK_BYTES, quietMs: 200 }],
+      chosen: ['again a'],
+    },
+    {
+      name: 'the same where it has brought nothing yet',
+      flights: [{ id: 'a', rate: 0, canEndEarlier: false, quietMs: 200 }],
+      chosen: ['again a'],
+    },
+    {
+      name: 'one that is not silent for long is waited for',
+      flights: [{ id: 'a', rate: 0, canEndEarlier: false, quietMs: 150 }],
+      chosen: [],
+    },
+    {
+      name: 'one that cannot end earlier, and is much slower than usual, is asked for again',
+      flights: [{ id: 'a', rate: MB / 10, canEndEarlier: false }],
+      chosen: ['again a'],
+    },
+    {
+      name: 'none is asked for again twice',
+      flights: [{ id: 'a', rate: 0, quietMs: 900, isDoubled: true, canEndEarlier: false }],
+      chosen: [],
+    },
+    {
+      name: 'no more bytes come twice than may, and then smaller ones that fit',
+      flights: [
+        { id: 'a', rate: 0, quietMs: 900, canEndEarlier: false, left: 40 * MB },
+        { id: 'b', rate: 0, quietMs: 900, canEndEarlier: false, left: 8 * MB },
+      ],
+      spare: { bytes: 10 * MB },
+      chosen: ['again b'],
+    },
+    {
+      name: 'what is split costs nothing of these',
+      flights: [{ id: 'a' }, { id: 'b', left: BLOCK_BYTES, quietMs: 200 }],
+      spare: { bytes: BLOCK_BYTES },
+      chosen: ['split a', 'again b'],
+    },
+  ];
+  for (const { name, flights, spare, chosen } of rows)
+    test(name, () => {
+      const found = remedies(flights.map(flightOf), USUAL, { ...ROOM, ...spare });
+      assert.deepEqual(
+        found.map(({ kind, flight }) => `${kind} ${flight.id}`),
+        chosen,
+      );
+    });
+});
+
+test('a request is split in the middle of what is left when it hears of it', () => {
+  const flight = flightOf({ id: 'a', reached: 10 * BLOCK_BYTES, end: 26 * BLOCK_BYTES, rate: 0 });
+  assert.deepEqual(remedies([flight], USUAL, ROOM), [{ kind: 'split', flight, at: 18 * BLOCK_BYTES }]);
+  const faster = { ...flight, rate: 2 * MB };
+  assert.deepEqual(remedies([faster], USUAL, ROOM), [
+    { kind: 'split', flight: faster, at: 19 * BLOCK_BYTES },
+  ]);
+});
+
+test('where a store takes long to answer, it is given that time', () => {
+  const slow = flightOf({ id: 'a', rate: 0, canEndEarlier: false, quietMs: 200 });
+  const kinds = (usual: Usual): readonly string[] => remedies([slow], usual, ROOM).map(({ kind }) => kind);
+  assert.deepEqual(kinds(USUAL), ['again']);
+  assert.deepEqual(kinds({ ...USUAL, beginMs: 100 }), []);
+});
+
+function flightOf({ id, left = MB, ...flight }: Row['flights'][number]): Flight & { readonly id: string } {
+  const reached = flight.reached ?? 5;
+  return {
+    id,
+    end: reached + left,
+    rate: USUAL.rate,
+    quietMs: 0,
+    isDoubled: false,
+    canEndEarlier: true,
+    ...flight,
+    reached,
+  };
+}
+
+test('whatever is under way, there is room for what is chosen, and what is split is split inside', () => {
+  const flight: Arbitrary<Flight> = record({
+    reached: nat(500 * MB),
+    end: nat(550 * MB),
+    rate: nat(2 * USUAL.rate),
+    quietMs: nat(1000),
+    isDoubled: boolean(),
+    canEndEarlier: boolean(),
+  }).filter(({ reached, end }) => reached <= end);
+  const isSound = (remedy: Remedy<Flight>): boolean => {
+    const { reached, end, isDoubled, canEndEarlier } = remedy.flight;
+    if (remedy.kind === 'again') return !isDoubled;
+    return canEndEarlier && reached < remedy.at && remedy.at < end && remedy.at % BLOCK_BYTES === 0;
+  };
+  assertProperty(
+    property(
+      array(flight),
+      integer({ min: -2, max: 8 }),
+      integer({ min: -MB, max: 60 * MB }),
+      (flights, requests, bytes) => {
+        const chosen = remedies(flights, USUAL, { requests, bytes });
+        assert.ok(chosen.length <= Math.max(0, requests));
+        assert.ok(chosen.every(isSound));
+        assert.equal(new Set(chosen.map((remedy) => remedy.flight)).size, chosen.length);
+        const twice = chosen.flatMap((remedy) =>
+          remedy.kind === 'again' ? [remedy.flight.end - remedy.flight.reached] : [],
+        );
+        assert.ok(twice.reduce((sum, left) => sum + left, 0) <= Math.max(0, bytes));
+      },
+    ),
+    { seed: 5, numRuns: 300 },
+  );
+});
