@@ -8,6 +8,8 @@ import type { Progress } from './progress.ts';
 const SAMPLE_MS = 250;
 /** The last requests are looked at so often. */
 const LOOK_MS = 25;
+/** After a longer pause this thread was busy, and has not heard yet of what has come meanwhile. */
+const LATE_MS = 2 * LOOK_MS;
 /** Of the lanes: fewer fill the way by then, and more would push out each other's packets. */
 const SHARE_AT_THE_END = 0.5;
 /** A thread that waits less than the rest of the time is what holds up the others. */
@@ -32,6 +34,7 @@ export class Pacer {
   #isThrottled = false;
   #wasFull = true;
   #last: { readonly now: number; readonly bytes: number };
+  #lookedAt = performance.now();
   /** Bytes that have been asked for. */
   #asked = 0;
   /** Bytes that were asked for twice. */
@@ -125,8 +128,11 @@ export class Pacer {
   }
 
   #look(): void {
+    const now = performance.now();
+    const isLate = now - this.#lookedAt > LATE_MS;
+    this.#lookedAt = now;
     const isAllAsked = this.#asked >= this.#progress.bytesTotal && !this.lanes.isFull;
-    if (!isAllAsked || this.#usual === undefined) return;
+    if (isLate || !isAllAsked || this.#usual === undefined) return;
     const flights = [...this.#flights];
     const active = this.lanes.active + flights.filter(({ isDoubled }) => isDoubled).length;
     const spare = {

@@ -110,6 +110,21 @@ describe('when everything was asked for', () => {
     assert.equal(slow.isDoubled, false);
   });
 
+  test('nothing is asked for again right after this thread was busy: it may have come meanwhile', async (context) => {
+    const { pacer, clock } = pacing(context, 200 * MiB);
+    const { asks, fetch } = asking();
+    await oneAtUsualRate(pacer, clock, fetch, asks);
+    pacer.asked(200 * MiB);
+    const part = fetch();
+    void pacer.watching(part, () => part.run());
+    clock.now += 1000;
+    mock.timers.tick(25);
+    assert.equal(part.isDoubled, false);
+    clock.now += 25;
+    mock.timers.tick(25);
+    assert.equal(part.isDoubled, true);
+  });
+
   test('nothing is asked for again while there is more to ask for', async (context) => {
     const { pacer, pass, clock } = pacing(context, 200 * MiB);
     const { asks, fetch } = asking();
