@@ -47,7 +47,7 @@ const WHAT_BOUNDS_IT = `## What bounds it
 - **A locked start** makes BLAKE3 in the threads that receive, and nothing of a file is read again. It takes what the C reader and its server take, the seconds of BLAKE3 ("What hashing takes") and Node's start, which is more
   than s5cmd's start: together nearly all that two processors give in the time of s5cmd, if neither ever waits.
 - **The link, where it is slower than both** (1 Gbit/s). Before the first byte come Node's start and this program's, the listing, and a manifest, each at least one way there and back: what \`--dry-run\` takes says how long about. The
-  C reader does none of that. Then TCP finds out what the link carries; the last requests end one after the other.
+  C reader does none of that. Then TCP finds out what the link carries, and what is shared out of the last requests takes its way there and back.
 - **Many small files.** About half is what the server does for each request. The rest is spread over the thread that receives, and over what the C reader does without: signatures, names and links, Node's start, its compilers and its garbage collection.
 - **Nothing to do for many files**: all of it is one thread. "Where the time goes" says with what: no share of it is large.
 - **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256. The C reader with both says what that takes. Ours also reads each part

@@ -50,6 +50,9 @@ export async function followFile(
       continue;
     }
     const most = Math.min(block.length, running.border() - position);
+    // To be woken for each block takes longer than to hash it.
+    await arrival.block(Math.min(size, position + most) - 1);
+    if (arrival.isEnded) return undefined;
     const length = arrival.reachFrom(position, most) - position;
     const start = position;
     const bytesRead = disk.during(() => readSync(fd, block, 0, length, start));

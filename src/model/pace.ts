@@ -37,7 +37,7 @@ export interface PaceSample {
 }
 
 const MiB = 1024 * 1024;
-/** Requests begin and end at multiples of it; stores keep objects in blocks of this size. */
+/** Requests begin and end at multiples of it, but for where what is missing does; stores keep objects in such blocks. */
 const GRAIN_BYTES = 1 * MiB;
 /** Enough for a server nearby; with more, the beginning of a file comes no sooner than its end, and waits to be hashed. */
 const NEARBY = 4;

@@ -5,14 +5,14 @@ export interface Flight {
   /** Bytes of the object: it has come so far, and is to come to here. */
   readonly reached: number;
   readonly end: number;
-  /** Bytes per second, since it was asked for. */
+  /** Bytes per second, since it was asked for; 0 while nothing is known to have come. */
   readonly rate: number;
-  /** Milliseconds since bytes came last, or since it was asked for. */
+  /** Milliseconds since something came of it last, or since it was asked for. */
   readonly quietMs: number;
-  /** It was asked for again already. */
-  readonly isDoubled: boolean;
   /** It can be made to end earlier. */
   readonly canEndEarlier: boolean;
+  /** It can be asked for once more. */
+  readonly canBeDoubled: boolean;
 }
 
 /** What requests were like that have ended. */
@@ -26,6 +26,8 @@ export interface Usual {
 /** What asking more often may take. */
 export interface Spare {
   readonly requests: number;
+  /** Of these, how many may be made by splitting others. */
+  readonly splits: number;
   /** Bytes that may come twice. */
   readonly bytes: number;
 }
@@ -54,20 +56,21 @@ const WORTH_WAITING = 0.3;
 /**
  * What to do about the last requests, when nothing else is left to ask for. A stream that has lost packets may be slower
  * than others for seconds. What others have room for is taken from those that would take longest, until all end at about
- * the same time; what is too small for that, and slow or silent, is asked for again.
+ * the same time; what cannot be split, and is slow or silent, is asked for again.
  */
 export function remedies<T extends Flight>(
   flights: readonly T[],
   usual: Usual,
-  { requests, bytes }: Spare,
+  { requests, splits, bytes }: Spare,
 ): readonly Remedy<T>[] {
   const chosen: Remedy<T>[] = [];
   let bytesTwice = 0;
-  for (const flight of flights.toSorted((a, b) => secondsLeft(b) - secondsLeft(a))) {
+  const secondsOf = (flight: T): number => secondsLeft(flight, usual);
+  for (const flight of flights.toSorted((a, b) => secondsOf(b) - secondsOf(a))) {
     if (chosen.length >= requests) break;
     const left = flight.end - flight.reached;
     const at = placeToSplit(flight, usual);
-    if (at !== undefined) chosen.push({ kind: 'split', flight, at });
+    if (at !== undefined && chosen.length < splits) chosen.push({ kind: 'split', flight, at });
     else if (isWorthAnother(flight, usual) && bytesTwice + left <= bytes) {
       chosen.push({ kind: 'again', flight });
       bytesTwice += left;
@@ -79,23 +82,32 @@ export function remedies<T extends Flight>(
 /** Half of what will be left when it hears of it, where a block begins. */
 function placeToSplit(flight: Flight, usual: Usual): number | undefined {
   const { reached, end, rate, canEndEarlier } = flight;
-  if (!canEndEarlier || secondsLeft(flight) < (WORTH_SPLITTING * beginMs(usual)) / 1000) return undefined;
+  if (!canEndEarlier || secondsLeft(flight, usual) < (WORTH_SPLITTING * beginMs(usual)) / 1000)
+    return undefined;
   const from = reached + (rate * NEWS_AGE_MS) / 1000;
   const at = Math.ceil((from + end) / 2 / BLOCK_BYTES) * BLOCK_BYTES;
   return from < at && at < end ? at : undefined;
 }
 
 function isWorthAnother(flight: Flight, usual: Usual): boolean {
-  if (flight.isDoubled) return false;
-  if (flight.quietMs > NEWS_AGE_MS + SILENT * beginMs(usual)) return true;
+  // Of what is there to its end, only the last word is missing.
+  if (!flight.canBeDoubled || flight.reached >= flight.end) return false;
+  if (isSilent(flight, usual)) return true;
   const asUsual = (flight.end - flight.reached) / usual.rate;
-  return flight.rate > 0 && secondsLeft(flight) > MUCH_SLOWER * asUsual + WORTH_WAITING;
+  return secondsLeft(flight, usual) > MUCH_SLOWER * asUsual + WORTH_WAITING;
+}
+
+function isSilent({ quietMs }: Flight, usual: Usual): boolean {
+  return quietMs > NEWS_AGE_MS + SILENT * beginMs(usual);
 }
 
 function beginMs(usual: Usual): number {
   return Math.max(LEAST_BEGIN_MS, usual.beginMs);
 }
 
-function secondsLeft({ reached, end, rate }: Flight): number {
-  return (end - reached) / Math.max(1, rate);
+/** What has only just begun is taken to be as usual. */
+function secondsLeft(flight: Flight, usual: Usual): number {
+  const { reached, end, rate } = flight;
+  const likely = rate === 0 && !isSilent(flight, usual) ? usual.rate : rate;
+  return (end - reached) / Math.max(1, likely);
 }

@@ -54,6 +54,8 @@ export class ObjectFetch {
   readonly #noteBytes: number;
   readonly #done = Promise.withResolvers<void>();
   #left: readonly ByteRange[];
+  /** What requests that were cut have not brought. */
+  readonly #givenBack: ByteRange[] = [];
   #open = 0;
   #begun: Promise<void> | undefined;
 
@@ -77,7 +79,7 @@ export class ObjectFetch {
 
   /** One more part, and behind it, when it has a lane, the next. */
   #goOn(): void {
-    if (this.#left.length === 0 || this.#signal.aborted) return;
+    if ((this.#left.length === 0 && this.#givenBack.length === 0) || this.#signal.aborted) return;
     this.#open += 1;
     void this.#inLane().finally(() => {
       this.#open -= 1;
@@ -91,8 +93,7 @@ export class ObjectFetch {
       await pacer.lanes.run(this.#object.turn, async () => {
         this.#signal.throwIfAborted();
         pacer.know(ranges.roundTrip);
-        const { part, left } = takePart(this.#left, pacer.next(), pacer.grain(this.#object.parts?.size));
-        this.#left = left;
+        const part = this.#givenBack.shift() ?? this.#nextPart();
         if (part === undefined) return;
         this.asked += part.end - part.start;
         pacer.asked(part.end - part.start);
@@ -102,6 +103,13 @@ export class ObjectFetch {
     } catch (error) {
       this.#ending.abort(error);
     }
+  }
+
+  #nextPart(): ByteRange | undefined {
+    const { pacer } = this.#tools;
+    const { part, left } = takePart(this.#left, pacer.next(), pacer.grain(this.#object.parts?.size));
+    this.#left = left;
+    return part;
   }
 
   async #fetch(range: ByteRange): Promise<void> {
@@ -129,7 +137,7 @@ export class ObjectFetch {
     try {
       await pacer.watching(part, () => part.run());
       // Two have written there, of which one was ended.
-      if (part.isDoubled) this.#object.arrival.doubt(range);
+      if (part.isDoubled) this.#object.arrival.doubt({ start: range.start, end: part.end });
     } finally {
       noteUpTo(reached);
     }
@@ -139,7 +147,7 @@ export class ObjectFetch {
     const bytes = rest.end - rest.start;
     this.asked -= bytes;
     this.#tools.pacer.asked(-bytes);
-    this.#left = [rest, ...this.#left];
+    this.#givenBack.push(rest);
     this.#goOn();
   }
 

@@ -12,6 +12,7 @@ const LOOK_MS = 25;
 const LATE_MS = 2 * LOOK_MS;
 /** Of the lanes: fewer fill the way by then, and more would push out each other's packets. */
 const SHARE_AT_THE_END = 0.5;
+const LEAST_AT_THE_END = 2;
 /** A thread that waits less than the rest of the time is what holds up the others. */
 const BUSY = 0.65;
 /** Of what is known of the usual rate, so much is from the last part. */
@@ -119,7 +120,7 @@ export class Pacer {
     this.#wasFull = isFull;
   }
 
-  #note({ rate, beginMs }: PartFetch): void {
+  #note({ rate, beginMs = Infinity }: PartFetch): void {
     const known = this.#usual ?? { rate, beginMs };
     this.#usual = {
       rate: known.rate * (1 - NEWS) + rate * NEWS,
@@ -134,9 +135,11 @@ export class Pacer {
     const isAllAsked = this.#asked >= this.#progress.bytesTotal && !this.lanes.isFull;
     if (isLate || !isAllAsked || this.#usual === undefined) return;
     const flights = [...this.#flights];
+    const { width } = this.lanes;
     const active = this.lanes.active + flights.filter(({ isDoubled }) => isDoubled).length;
     const spare = {
-      requests: Math.ceil(this.lanes.width * SHARE_AT_THE_END) - active,
+      requests: width - active,
+      splits: Math.max(LEAST_AT_THE_END, Math.ceil(width * SHARE_AT_THE_END)) - active,
       bytes: this.#progress.bytesTotal * DOUBLED_SHARE - this.#doubled,
     };
     for (const remedy of remedies(flights, this.#usual, spare)) {

@@ -33,7 +33,10 @@ export interface PartTools {
  * same bytes to the same place; whichever is first ends the other.
  */
 export class PartFetch implements Flight {
+  /** Two requests have been under way for it. */
   isDoubled = false;
+  /** Milliseconds until a request for it brought its first byte, at best. */
+  beginMs: number | undefined;
   readonly #start: number;
   #end: number;
   readonly #tools: PartTools;
@@ -41,10 +44,11 @@ export class PartFetch implements Flight {
   #reached: number;
   #requests = 0;
   #askBeside: (() => void) | undefined;
-  #begunAt = performance.now();
   #lastAt = performance.now();
   /** Of the request under way. */
   #cut: ((end: number) => void) | undefined;
+  /** Where it was told to end; it has not said yet whether it does. */
+  #toEndAt: number | undefined;
 
   constructor(range: ByteRange, tools: PartTools) {
     this.#start = range.start;
@@ -73,13 +77,13 @@ export class PartFetch implements Flight {
     return performance.now() - this.#lastAt;
   }
 
-  /** Milliseconds until its first byte came. */
-  get beginMs(): number {
-    return this.#begunAt - this.#startedAt;
+  get canEndEarlier(): boolean {
+    return this.#cut !== undefined && !this.isDoubled && !this.#mayEndEarlier;
   }
 
-  get canEndEarlier(): boolean {
-    return this.#cut !== undefined && !this.isDoubled;
+  /** Else two would write behind an end that only one of them knows. */
+  get canBeDoubled(): boolean {
+    return this.#askBeside !== undefined && !this.isDoubled && !this.#mayEndEarlier;
   }
 
   /** Settles when nothing of it is under way any more. */
@@ -89,10 +93,11 @@ export class PartFetch implements Flight {
 
   /** What is at `end` and behind it is given back, unless it has come so far. */
   endAt(end: number): void {
+    this.#toEndAt = end;
     this.#cut?.(end);
   }
 
-  /** What is left is asked for once more, on a connection of its own. */
+  /** What is left is asked for once more, on a connection of its own; where it `canBeDoubled`. */
   askAgain(): void {
     this.isDoubled = true;
     this.#askBeside?.();
@@ -120,14 +125,15 @@ export class PartFetch implements Flight {
     } finally {
       this.#askBeside = undefined;
       this.#cut = undefined;
+      this.#toEndAt = undefined;
       others.abort();
       await Promise.all(requests);
     }
   }
 
-  #begin(cut: (end: number) => void): void {
-    if (this.#requests === 1) this.#begunAt = performance.now();
-    this.#cut = cut;
+  /** It was told to, and has not come so far. */
+  get #mayEndEarlier(): boolean {
+    return this.#toEndAt !== undefined && this.#reached < this.#toEndAt && this.#toEndAt < this.#end;
   }
 
   #giveBack(end: number): void {
@@ -140,11 +146,17 @@ export class PartFetch implements Flight {
     const { ask, onReached, onNewConnection } = this.#tools;
     this.#requests += 1;
     let position = this.#reached;
+    const askedAt = performance.now();
+    this.#lastAt = askedAt;
     return ask({
       range: { start: position, end: this.#end },
       onNewConnection: onNewConnection || this.#requests > 1,
       signal,
-      onBegun: (cut) => this.#begin(cut),
+      onBegun: (cut) => {
+        this.#lastAt = performance.now();
+        this.beginMs = Math.min(this.beginMs ?? Infinity, this.#lastAt - askedAt);
+        this.#cut = cut;
+      },
       onCut: (end) => this.#giveBack(end),
       onBytes: (count) => {
         position += count;

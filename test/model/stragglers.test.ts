@@ -16,7 +16,7 @@ import { remedies, type Flight, type Remedy, type Spare, type Usual } from '../.
 const MB = 1e6;
 /** A new request brings its first byte after 40 ms, and then 2 MB/s. */
 const USUAL: Usual = { rate: 2 * MB, beginMs: 40 };
-const ROOM: Spare = { requests: 9, bytes: 100 * MB };
+const ROOM: Spare = { requests: 9, splits: 9, bytes: 100 * MB };
 
 interface Row {
   readonly name: string;
@@ -38,6 +38,36 @@ describe('of the last requests', () => {
       flights: [{ id: 'a' }, { id: 'b', rate: MB / 2 }, { id: 'c', rate: MB }],
       spare: { requests: 1 },
       chosen: ['split b'],
+    },
+    {
+      name: 'as many are split as may be',
+      flights: [{ id: 'a' }, { id: 'b', rate: MB / 2 }, { id: 'c', rate: MB }],
+      spare: { splits: 2 },
+      chosen: ['split b', 'split c'],
+    },
+    {
+      name: 'one that is silent, and may not be split, is asked for again',
+      flights: [{ id: 'a', quietMs: 200 }, { id: 'b' }],
+      spare: { splits: 0 },
+      chosen: ['again a'],
+    },
+    {
+      name: 'one that has only just begun is taken to be as usual',
+      flights: [
+        { id: 'a', rate: 0, quietMs: 20 },
+        { id: 'b', rate: MB },
+      ],
+      chosen: ['split b', 'split a'],
+    },
+    {
+      name: 'the same with little left is left alone',
+      flights: [{ id: 'a', rate: 0, quietMs: 20, left: MB / 10 }],
+      chosen: [],
+    },
+    {
+      name: 'one of which everything is there waits for its last word, however long',
+      flights: [{ id: 'a', left: 0, quietMs: 900 }],
+      chosen: [],
     },
     { name: 'none is while there is no room', flights: [{ id: 'a' }], spare: { requests: 0 }, chosen: [] },
     {
@@ -79,7 +109,7 @@ describe('of the last requests', () => {
     },
     {
       name: 'none is asked for again twice',
-      flights: [{ id: 'a', rate: 0, quietMs: 900, isDoubled: true, canEndEarlier: false }],
+      flights: [{ id: 'a', rate: 0, quietMs: 900, canBeDoubled: false, canEndEarlier: false }],
       chosen: [],
     },
     {
@@ -109,7 +139,13 @@ describe('of the last requests', () => {
 });
 
 test('a request is split in the middle of what is left when it hears of it', () => {
-  const flight = flightOf({ id: 'a', reached: 10 * BLOCK_BYTES, end: 26 * BLOCK_BYTES, rate: 0 });
+  const flight = flightOf({
+    id: 'a',
+    reached: 10 * BLOCK_BYTES,
+    end: 26 * BLOCK_BYTES,
+    rate: 0,
+    quietMs: 900,
+  });
   assert.deepEqual(remedies([flight], USUAL, ROOM), [{ kind: 'split', flight, at: 18 * BLOCK_BYTES }]);
   const faster = { ...flight, rate: 2 * MB };
   assert.deepEqual(remedies([faster], USUAL, ROOM), [
@@ -131,8 +167,8 @@ function flightOf({ id, left = MB, ...flight }: Row['flights'][number]): Flight 
     end: reached + left,
     rate: USUAL.rate,
     quietMs: 0,
-    isDoubled: false,
     canEndEarlier: true,
+    canBeDoubled: true,
     ...flight,
     reached,
   };
@@ -144,21 +180,22 @@ test('whatever is under way, there is room for what is chosen, and what is split
     end: nat(550 * MB),
     rate: nat(2 * USUAL.rate),
     quietMs: nat(1000),
-    isDoubled: boolean(),
     canEndEarlier: boolean(),
+    canBeDoubled: boolean(),
   }).filter(({ reached, end }) => reached <= end);
   const isSound = (remedy: Remedy<Flight>): boolean => {
-    const { reached, end, isDoubled, canEndEarlier } = remedy.flight;
-    if (remedy.kind === 'again') return !isDoubled;
+    const { reached, end, canEndEarlier, canBeDoubled } = remedy.flight;
+    if (remedy.kind === 'again') return canBeDoubled && reached < end;
     return canEndEarlier && reached < remedy.at && remedy.at < end && remedy.at % BLOCK_BYTES === 0;
   };
   assertProperty(
     property(
       array(flight),
       integer({ min: -2, max: 8 }),
+      integer({ min: -2, max: 8 }),
       integer({ min: -MB, max: 60 * MB }),
-      (flights, requests, bytes) => {
-        const chosen = remedies(flights, USUAL, { requests, bytes });
+      (flights, requests, splits, bytes) => {
+        const chosen = remedies(flights, USUAL, { requests, splits, bytes });
         assert.ok(chosen.length <= Math.max(0, requests));
         assert.ok(chosen.every(isSound));
         assert.equal(new Set(chosen.map((remedy) => remedy.flight)).size, chosen.length);

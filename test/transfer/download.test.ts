@@ -9,7 +9,12 @@ import { ModelCacheError } from '../../src/errors.ts';
 import type { CatalogFile } from '../../src/model/catalog.ts';
 import { parseJournal, type Journal } from '../../src/model/partial.ts';
 import type { Store } from '../../src/store/store.ts';
-import { Downloader, type CorruptObject, type VerifiedFile } from '../../src/transfer/download.ts';
+import {
+  Downloader,
+  type CorruptObject,
+  type DownloadSettings,
+  type VerifiedFile,
+} from '../../src/transfer/download.ts';
 import { Progress } from '../../src/transfer/progress.ts';
 import { CacheDir, gitSha1, sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
@@ -21,7 +26,11 @@ after(() => rmSync(dir.path, { recursive: true }));
 const MiB = 1024 * 1024;
 const LARGE = randomBytes(40 * MiB + 5);
 const SMALL = randomBytes(300_000);
-const SETTINGS = { partsProve: false, bounds: { width: 64, partBytes: 16 * MiB } };
+/** Of a small one, tests count the requests: on a busy machine, one that seems silent would be asked for beside itself. */
+const settingsFor = ({ size }: CatalogFile): DownloadSettings => ({
+  partsProve: false,
+  bounds: { width: size > MiB ? 64 : 1, partBytes: 16 * MiB },
+});
 
 test('a large object comes in ranges that cover it exactly, and is proved', async () => {
   const store = storeThat((asked) => bodyOf(LARGE, asked));
@@ -33,7 +42,8 @@ test('a large object comes in ranges that cover it exactly, and is proved', asyn
   const ranges = store.asked.map(({ range }) => range).toSorted((a, b) => (a?.start ?? 0) - (b?.start ?? 0));
   assert.equal(ranges[0]?.start, 0);
   assert.equal(ranges.at(-1)?.end, LARGE.length);
-  ranges.slice(1).forEach((range, index) => assert.equal(range?.start, ranges[index]?.end));
+  // What is slow at the end is asked for once more.
+  ranges.slice(1).forEach((range, index) => assert.ok((range?.start ?? 0) <= (ranges[index]?.end ?? 0)));
   assert.ok(ranges.length > 1);
 });
 
@@ -217,7 +227,10 @@ async function fetchInto(
   const events = { onCorrupt, onResumed: () => undefined };
   try {
     const staging = { path, file, journal, found: left?.found, needsFlush: true };
-    return await new Downloader(store, progress, SETTINGS, signal, events).download(wanted, staging);
+    return await new Downloader(store, progress, settingsFor(wanted), signal, events).download(
+      wanted,
+      staging,
+    );
   } finally {
     await journal.close();
     await file.close();

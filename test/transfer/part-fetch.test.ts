@@ -183,15 +183,23 @@ describe('a part that is asked for again beside itself', () => {
     assert.deepEqual([first.isSettled, second.isSettled], [true, true]);
   });
 
-  test('while nothing is asked, is not', async () => {
+  test('can be only while it is asked for, and once', async () => {
     const asking = new Asking();
-    asking.part.askAgain();
-    assert.equal(asking.asks.length, 0);
+    const canBe = (): boolean => asking.part.canBeDoubled;
+    assert.equal(canBe(), false);
     const running = soon(asking.part.run());
-    (await asking.ask(1)).done.resolve();
-    await running;
+    const first = await asking.ask(1);
+    assert.equal(canBe(), true);
+    first.done.reject(broke());
+    await new Promise(setImmediate);
+    assert.equal(canBe(), false, 'it pauses before it is tried again');
+    const second = await asking.ask(2);
+    assert.equal(canBe(), true);
     asking.part.askAgain();
-    assert.equal(asking.asks.length, 1);
+    assert.equal(canBe(), false);
+    second.done.resolve();
+    await running;
+    assert.equal(canBe(), false);
   });
 });
 
@@ -213,15 +221,33 @@ describe('a part that is to end earlier', () => {
     first.onBytes(30);
     asking.part.endAt(150);
     assert.deepEqual([cuts, asking.givenBack, asking.part.end], [[150], [], 200]);
+    assert.deepEqual(
+      [asking.part.canEndEarlier, asking.part.canBeDoubled],
+      [false, false],
+      'it may yet end there',
+    );
     first.onCut(150);
     assert.deepEqual(
       [asking.givenBack, asking.part.end, asking.part.left],
       [[{ start: 150, end: 200 }], 150, 20],
     );
+    assert.deepEqual([asking.part.canEndEarlier, asking.part.canBeDoubled], [true, true]);
     first.onBytes(20);
     first.done.resolve();
     await running;
     assert.equal(asking.news, 50);
+  });
+
+  test('and had come so far already, goes on to its end', async () => {
+    const { asking, running, first } = await begun();
+    first.onBytes(30);
+    asking.part.endAt(150);
+    first.onBytes(20);
+    assert.deepEqual([asking.part.canEndEarlier, asking.part.canBeDoubled], [true, true]);
+    first.onBytes(50);
+    first.done.resolve();
+    await running;
+    assert.deepEqual(asking.givenBack, []);
   });
 
   test('can end even earlier', async () => {
@@ -249,19 +275,6 @@ describe('a part that is to end earlier', () => {
     second.done.resolve();
     await running;
   });
-
-  test('counts no byte behind its new end, should a request beside it bring some', async () => {
-    const { asking, running, first } = await begun();
-    asking.part.endAt(150);
-    asking.part.askAgain();
-    assert.equal(asking.part.canEndEarlier, false);
-    const second = await asking.ask(2);
-    first.onCut(150);
-    second.onBytes(100);
-    assert.equal(asking.news, 50);
-    second.done.resolve();
-    await running;
-  });
 });
 
 test('a part says how long its first byte took to come, and for how long nothing has', async (context) => {
@@ -273,11 +286,28 @@ test('a part says how long its first byte took to come, and for how long nothing
   clock.now += 40;
   first.onBegun(() => undefined);
   clock.now += 10;
-  assert.deepEqual([asking.part.beginMs, asking.part.quietMs], [40, 50]);
+  assert.deepEqual([asking.part.beginMs, asking.part.quietMs], [40, 10]);
   first.onBytes(50);
   clock.now += 50;
   assert.deepEqual([asking.part.beginMs, asking.part.quietMs, asking.part.rate], [40, 50, 500]);
   first.done.resolve();
+  await running;
+});
+
+test('the time until the first byte is that of the request that brought it, not of one that failed before', async (context) => {
+  const clock = { now: 1000 };
+  context.mock.method(performance, 'now', () => clock.now);
+  const asking = new Asking();
+  const running = soon(asking.part.run());
+  const first = await asking.ask(1);
+  clock.now += 500;
+  first.done.reject(broke());
+  const second = await asking.ask(2);
+  assert.deepEqual([asking.part.beginMs, asking.part.quietMs], [undefined, 0]);
+  clock.now += 30;
+  second.onBegun(() => undefined);
+  assert.equal(asking.part.beginMs, 30);
+  second.done.resolve();
   await running;
 });
 
