@@ -66,7 +66,7 @@ async function pour(
   let position = range.start;
   for await (const all of body.chunks) {
     // The next ones may be another's, and are there already.
-    if (all.length > range.end - position) throw wrongLength(key, range, 'more');
+    if (all.length > range.end - position) throw tooMuch(key, range);
     const chunk = all.subarray(0, end.take(all.length));
     digester?.update(chunk);
     for (let done = 0; done < chunk.length;) {
@@ -78,7 +78,7 @@ async function pour(
     onBytes(chunk.length);
     if (end.isCutAt(position)) return {};
   }
-  if (position !== range.end) throw wrongLength(key, range, `${position - range.start} bytes`);
+  if (position !== range.end) throw endedEarly(key, range, position);
   return digester?.digests() ?? {};
 }
 
@@ -120,9 +120,16 @@ function otherThanWanted({ key, size, etag }: RangeOrder, found: ObjectBody): Er
   return foundSize === size ? undefined : otherSize(key, size, foundSize);
 }
 
-function wrongLength(key: string, { start, end }: ByteRange, found: string): ModelCacheError {
+function endedEarly(key: string, { start, end }: ByteRange, position: number): ModelCacheError {
   return new ModelCacheError('store-unreachable', `the connection ended in the middle of ${key}`, {
     wanted: `${end - start} bytes`,
-    found,
+    found: `${position - start} bytes`,
+  });
+}
+
+function tooMuch(key: string, { start, end }: ByteRange): ModelCacheError {
+  return new ModelCacheError('store-failed', `the store answered with more of ${key} than it was asked for`, {
+    wanted: `${end - start} bytes`,
+    found: 'more',
   });
 }

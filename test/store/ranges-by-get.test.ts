@@ -137,7 +137,7 @@ const rows: readonly Row[] = [
       ...bodyOf(Buffer.concat([BYTES, BYTES]), { ...asked, range: { start: 0, end: 20 } }),
       objectSize: 10,
     }),
-    throws: { code: 'store-unreachable', found: 'more' },
+    throws: { code: 'store-failed', wanted: '10 bytes', found: 'more' },
   },
   {
     name: 'a connection that breaks',
