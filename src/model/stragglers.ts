@@ -32,11 +32,12 @@ export interface Spare {
   readonly bytes: number;
 }
 
+/** So many bytes may come twice by it: of those behind a split, some may be under way already, and are lost. */
 export type Remedy<T> =
   /** What is at `at` and behind it is asked for elsewhere, and not here. */
-  | { readonly kind: 'split'; readonly flight: T; readonly at: number }
+  | { readonly kind: 'split'; readonly flight: T; readonly at: number; readonly bytes: number }
   /** All that is left is asked for once more, beside it. */
-  | { readonly kind: 'again'; readonly flight: T };
+  | { readonly kind: 'again'; readonly flight: T; readonly bytes: number };
 
 /** Of all bytes, so many may be asked for twice. */
 export const DOUBLED_SHARE = 0.03;
@@ -64,19 +65,28 @@ export function remedies<T extends Flight>(
   { requests, splits, bytes }: Spare,
 ): readonly Remedy<T>[] {
   const chosen: Remedy<T>[] = [];
-  let bytesTwice = 0;
+  let bytesLeft = bytes;
   const secondsOf = (flight: T): number => secondsLeft(flight, usual);
   for (const flight of flights.toSorted((a, b) => secondsOf(b) - secondsOf(a))) {
     if (chosen.length >= requests) break;
-    const left = flight.end - flight.reached;
-    const at = placeToSplit(flight, usual);
-    if (at !== undefined && chosen.length < splits) chosen.push({ kind: 'split', flight, at });
-    else if (isWorthAnother(flight, usual) && bytesTwice + left <= bytes) {
-      chosen.push({ kind: 'again', flight });
-      bytesTwice += left;
-    }
+    const remedy = remedyFor(flight, usual, chosen.length < splits);
+    if (remedy === undefined || remedy.bytes > bytesLeft) continue;
+    chosen.push(remedy);
+    bytesLeft -= remedy.bytes;
   }
   return chosen;
+}
+
+function remedyFor<T extends Flight>(flight: T, usual: Usual, maySplit: boolean): Remedy<T> | undefined {
+  const { reached, end } = flight;
+  const at = placeToSplit(flight, usual);
+  if (at !== undefined && maySplit)
+    return { kind: 'split', flight, at, bytes: Math.min(end - at, underWay(flight, usual)) };
+  // What only lacks room to be split is waited for.
+  const isWorthIt = at === undefined ? isWorthAnother(flight, usual) : isSilent(flight, usual);
+  // Of what is there to its end, only the last word is missing.
+  const canBe = flight.canBeDoubled && reached < end;
+  return canBe && isWorthIt ? { kind: 'again', flight, bytes: end - reached } : undefined;
 }
 
 /** Half of what will be left when it hears of it, where a block begins. */
@@ -89,12 +99,14 @@ function placeToSplit(flight: Flight, usual: Usual): number | undefined {
   return from < at && at < end ? at : undefined;
 }
 
+/** Bytes that have been sent and have not come: what comes in the time of the way there and back. */
+function underWay(flight: Flight, usual: Usual): number {
+  return Math.ceil((likelyRate(flight, usual) * beginMs(usual)) / 1000);
+}
+
 function isWorthAnother(flight: Flight, usual: Usual): boolean {
-  // Of what is there to its end, only the last word is missing.
-  if (!flight.canBeDoubled || flight.reached >= flight.end) return false;
-  if (isSilent(flight, usual)) return true;
   const asUsual = (flight.end - flight.reached) / usual.rate;
-  return secondsLeft(flight, usual) > MUCH_SLOWER * asUsual + WORTH_WAITING;
+  return isSilent(flight, usual) || secondsLeft(flight, usual) > MUCH_SLOWER * asUsual + WORTH_WAITING;
 }
 
 function isSilent({ quietMs }: Flight, usual: Usual): boolean {
@@ -105,9 +117,11 @@ function beginMs(usual: Usual): number {
   return Math.max(LEAST_BEGIN_MS, usual.beginMs);
 }
 
-/** What has only just begun is taken to be as usual. */
 function secondsLeft(flight: Flight, usual: Usual): number {
-  const { reached, end, rate } = flight;
-  const likely = rate === 0 && !isSilent(flight, usual) ? usual.rate : rate;
-  return (end - reached) / Math.max(1, likely);
+  return (flight.end - flight.reached) / Math.max(1, likelyRate(flight, usual));
+}
+
+/** What has only just begun is taken to be as usual. */
+function likelyRate(flight: Flight, usual: Usual): number {
+  return flight.rate === 0 && !isSilent(flight, usual) ? usual.rate : flight.rate;
 }

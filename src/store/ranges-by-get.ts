@@ -34,9 +34,8 @@ async function fetchByGet(store: Pick<Store, 'get'>, order: RangeOrder): Promise
     throw other;
   }
   if ('fd' in into) {
-    const end = new RangeEnd(order);
-    order.onBegun(body.etag, (earlier) => end.cut(earlier));
-    return { etag: body.etag, digests: await pour(body, into.fd, order, end, new Arrival(into.arrival)) };
+    order.onBegun(body.etag, undefined);
+    return { etag: body.etag, digests: await pour(body, into.fd, order, new Arrival(into.arrival)) };
   }
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
   let isOurs = false;
@@ -44,7 +43,7 @@ async function fetchByGet(store: Pick<Store, 'get'>, order: RangeOrder): Promise
     const fd = await openFile(into.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, into.mode);
     isOurs = true;
     try {
-      return { etag: body.etag, digests: await pour(body, fd, order, new RangeEnd(order), undefined) };
+      return { etag: body.etag, digests: await pour(body, fd, order, undefined) };
     } finally {
       await closeFile(fd);
     }
@@ -59,15 +58,13 @@ async function pour(
   body: ObjectBody,
   fd: number,
   { key, range, algorithms, onBytes }: RangeOrder,
-  end: RangeEnd,
   arrival: Arrival | undefined,
 ): Promise<Digests> {
   const digester = algorithms.length === 0 ? undefined : new Digester(algorithms, range.end - range.start);
   let position = range.start;
-  for await (const all of body.chunks) {
+  for await (const chunk of body.chunks) {
     // The next ones may be another's, and are there already.
-    if (all.length > range.end - position) throw tooMuch(key, range);
-    const chunk = all.subarray(0, end.take(all.length));
+    if (chunk.length > range.end - position) throw tooMuch(key, range);
     digester?.update(chunk);
     for (let done = 0; done < chunk.length;) {
       const { bytesWritten } = await writeTo(fd, chunk, done, chunk.length - done, position + done);
@@ -76,41 +73,9 @@ async function pour(
     arrival?.add(position, position + chunk.length);
     position += chunk.length;
     onBytes(chunk.length);
-    if (end.isCutAt(position)) return {};
   }
   if (position !== range.end) throw endedEarly(key, range, position);
   return digester?.digests() ?? {};
-}
-
-/** Where a range ends, which may become earlier while it comes. */
-class RangeEnd {
-  readonly #order: RangeOrder;
-  #end: number;
-  /** What is before it has come, or is being written. */
-  #taken: number;
-
-  constructor(order: RangeOrder) {
-    this.#order = order;
-    this.#end = order.range.end;
-    this.#taken = order.range.start;
-  }
-
-  /** Of so many bytes that have come next, how many belong to it. */
-  take(bytes: number): number {
-    const wanted = Math.min(bytes, this.#end - this.#taken);
-    this.#taken += wanted;
-    return wanted;
-  }
-
-  cut(end: number): void {
-    if (end <= this.#taken || end >= this.#end) return;
-    this.#end = end;
-    this.#order.onCut(end);
-  }
-
-  isCutAt(position: number): boolean {
-    return position === this.#end && this.#end < this.#order.range.end;
-  }
 }
 
 /** Not every store heeds the ETag that it is asked for. */

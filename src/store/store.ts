@@ -73,10 +73,10 @@ export interface RangeOrder {
   readonly onNewConnection: boolean;
   readonly signal: AbortSignal;
   /**
-   * The bytes that come are of an object with this ETag. By `cut` the range can be made to end earlier, unless it has come
-   * so far. Not told where `into` is a file of its own.
+   * The bytes that come are of an object with this ETag. By `cut`, where there is such a way, the range can be made to end
+   * earlier, unless it has come so far. Not told where `into` is a file of its own.
    */
-  readonly onBegun: (etag: string, cut: (end: number) => void) => void;
+  readonly onBegun: (etag: string, cut: Cut | undefined) => void;
   /** The range ends here now: what is behind it does not come. */
   readonly onCut: (end: number) => void;
   /** So many bytes more were written. */
@@ -84,6 +84,8 @@ export interface RangeOrder {
   /** The disk takes long to take what has come. */
   readonly onDiskBusy: () => void;
 }
+
+export type Cut = (end: number) => void;
 
 export interface FetchedRange {
   readonly etag: string;

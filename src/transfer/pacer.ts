@@ -33,12 +33,14 @@ export class Pacer {
   #rate = 0;
   #isKnown = false;
   #isThrottled = false;
+  /** As far as it is known. */
+  #isBusy = true;
   #wasFull = true;
   #last: { readonly now: number; readonly bytes: number };
   #lookedAt = performance.now();
   /** Bytes that have been asked for. */
   #asked = 0;
-  /** Bytes that were asked for twice. */
+  /** Bytes that may have come twice. */
   #doubled = 0;
   readonly #flights = new Set<PartFetch>();
   /** Of parts that have come. */
@@ -112,8 +114,14 @@ export class Pacer {
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
     this.#rate = rate;
     const isFull = this.lanes.isFull || this.smallLanes.isFull;
-    const isBusy = this.#ranges.takeLoad() > BUSY;
-    const sample = { now, rate, isFull: isFull && this.#wasFull, isBusy, isThrottled: this.#isThrottled };
+    this.#isBusy = this.#ranges.takeLoad() > BUSY;
+    const sample = {
+      now,
+      rate,
+      isFull: isFull && this.#wasFull,
+      isBusy: this.#isBusy,
+      isThrottled: this.#isThrottled,
+    };
     this.#use(nextPace(this.#pace, sample, this.#bounds));
     this.#last = { now, bytes };
     this.#isThrottled = false;
@@ -137,20 +145,18 @@ export class Pacer {
     const flights = [...this.#flights];
     const { width } = this.lanes;
     const active = this.lanes.active + flights.filter(({ isDoubled }) => isDoubled).length;
+    const mostAtTheEnd = Math.max(LEAST_AT_THE_END, Math.ceil(width * SHARE_AT_THE_END));
     const spare = {
       requests: width - active,
-      splits: Math.max(LEAST_AT_THE_END, Math.ceil(width * SHARE_AT_THE_END)) - active,
+      // Where whoever receives is busy, any number of bytes may be waiting for him: they would be lost.
+      splits: this.#isBusy ? 0 : mostAtTheEnd - active,
       bytes: this.#progress.bytesTotal * DOUBLED_SHARE - this.#doubled,
     };
     for (const remedy of remedies(flights, this.#usual, spare)) {
+      this.#doubled += remedy.bytes;
       if (remedy.kind === 'split') remedy.flight.endAt(remedy.at);
-      else this.#askAgain(remedy.flight);
+      else remedy.flight.askAgain();
     }
-  }
-
-  #askAgain(part: PartFetch): void {
-    this.#doubled += part.left;
-    part.askAgain();
   }
 
   #use(pace: Pace): void {

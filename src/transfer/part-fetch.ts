@@ -1,6 +1,6 @@
 import type { ByteRange } from '../model/parts.ts';
 import type { Flight } from '../model/stragglers.ts';
-import { isWorthRetrying } from '../store/store.ts';
+import { isWorthRetrying, type Cut } from '../store/store.ts';
 import { withRetries } from './retry.ts';
 
 export const ATTEMPTS = 5;
@@ -11,7 +11,7 @@ export interface PartRequest {
   readonly onNewConnection: boolean;
   readonly signal: AbortSignal;
   /** Its bytes come now; by `cut` it can be made to end earlier. */
-  readonly onBegun: (cut: (end: number) => void) => void;
+  readonly onBegun: (cut: Cut | undefined) => void;
   /** It ends here. */
   readonly onCut: (end: number) => void;
   /** So many bytes more were written. */
@@ -46,7 +46,7 @@ export class PartFetch implements Flight {
   #askBeside: (() => void) | undefined;
   #lastAt = performance.now();
   /** Of the request under way. */
-  #cut: ((end: number) => void) | undefined;
+  #cut: Cut | undefined;
   /** Where it was told to end; it has not said yet whether it does. */
   #toEndAt: number | undefined;
 

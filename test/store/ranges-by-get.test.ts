@@ -66,46 +66,6 @@ test('a range is asked for as it was ordered, and written at its place', async (
   assert.ok(readFileSync(path).subarray(BLOCK_BYTES).equals(bytes.subarray(BLOCK_BYTES)));
 });
 
-test('a range ends earlier when it is cut, if it has not come so far', async () => {
-  const size = 4 * BLOCK_BYTES;
-  const bytes = Buffer.alloc(size, 'x');
-  const path = freshPath();
-  await using file = await open(path, 'w+');
-  const arrival = Arrival.of(size);
-  let cut = (_end: number): void => assert.fail();
-  let come = 0;
-  const cuts: number[] = [];
-  const order = orderOf({
-    range: { start: 0, end: size },
-    size,
-    into: { fd: file.fd, arrival: arrival.memory },
-    algorithms: [],
-    onBegun: (_etag, toCut) => (cut = toCut),
-    onCut: (end) => cuts.push(end),
-    onBytes: (count) => {
-      come += count;
-      if (cuts.length === 0) for (const end of [come, size, 2 * BLOCK_BYTES]) cut(end);
-    },
-  });
-  let isDiscarded = false;
-  const chunks = (async function* () {
-    try {
-      for (let at = 0; at < size; at += 30_000) {
-        await new Promise(setImmediate);
-        yield bytes.subarray(at, at + 30_000);
-      }
-    } finally {
-      isDiscarded = true;
-    }
-  })();
-  const store = storeThat(() => ({ etag: 'v1', objectSize: size, chunks, discard: () => Promise.resolve() }));
-  await rangesByGet(store).fetch(order);
-  assert.deepEqual([cuts, come], [[2 * BLOCK_BYTES], 2 * BLOCK_BYTES]);
-  assert.equal(isDiscarded, true);
-  assert.equal(readFileSync(path).length, 2 * BLOCK_BYTES);
-  assert.equal(arrival.reachFrom(0, size), 2 * BLOCK_BYTES);
-});
-
 interface Row {
   readonly name: string;
   readonly answer: (asked: Asked) => ObjectBody;
