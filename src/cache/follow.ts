@@ -23,7 +23,7 @@ const TURN_BYTES = 8 * 1024 * 1024;
 interface Running {
   /** Where the part that begins at `position` ends, if it needs no hashing; else `position`. */
   readonly skip: (position: number, arrival: Arrival) => number;
-  /** Nothing at or behind it is read before what is before it: it may need no hashing. */
+  /** No read goes beyond it: what is behind it may need no hashing. */
   readonly border: () => number;
   readonly update: (bytes: Buffer) => void;
   readonly found: () => Found;
@@ -42,6 +42,9 @@ export async function followFile(
   const block = Buffer.allocUnsafeSlow(READ_BYTES);
   let turnEnd = TURN_BYTES;
   for (let position = 0; position < size;) {
+    const most = Math.min(block.length, running.border() - position);
+    // The last one first: to be woken for each block takes longer than to hash it.
+    await arrival.block(Math.min(size, position + most) - 1);
     await arrival.block(position);
     if (arrival.isEnded) return undefined;
     const next = running.skip(position, arrival);
@@ -49,10 +52,6 @@ export async function followFile(
       position = next;
       continue;
     }
-    const most = Math.min(block.length, running.border() - position);
-    // To be woken for each block takes longer than to hash it.
-    await arrival.block(Math.min(size, position + most) - 1);
-    if (arrival.isEnded) return undefined;
     const length = arrival.reachFrom(position, most) - position;
     const start = position;
     const bytesRead = disk.during(() => readSync(fd, block, 0, length, start));

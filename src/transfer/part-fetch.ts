@@ -65,10 +65,6 @@ export class PartFetch implements Flight {
     return this.#end;
   }
 
-  get left(): number {
-    return this.#end - this.#reached;
-  }
-
   get rate(): number {
     return ((this.#reached - this.#start) * 1000) / (performance.now() - this.#startedAt);
   }

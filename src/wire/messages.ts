@@ -50,7 +50,7 @@ export type FetchSaid =
   | { readonly kind: 'cut'; readonly end: number };
 
 /** To a fetch that has begun: it is to end here, if it has not come so far. */
-export interface Cut {
+export interface FetchReply {
   readonly end: number;
 }
 

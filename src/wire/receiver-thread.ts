@@ -4,7 +4,7 @@ import { ownDiskSigns, serve } from '../threads/serve.ts';
 import { systemFailure } from '../threads/system-failure.ts';
 import { Silence } from './connection.ts';
 import { Connections } from './connections.ts';
-import type { Cut, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import type { FetchReply, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 import { CutOff, DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
 import { UnusualAnswer } from './response-head.ts';
 
@@ -39,7 +39,7 @@ const disk = ownDiskSigns();
 const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES), patience);
 const underWay = new Map<number, UnderWay>();
 
-serve<FetchErrand, FetchSaid, Fetched, FetchFailure, Cut>({
+serve<FetchErrand, FetchSaid, Fetched, FetchFailure, FetchReply>({
   go: fetchRange,
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
   hear: (id, { end }) => {

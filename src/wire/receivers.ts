@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Crew } from '../threads/crew.ts';
 import { ErrandFailed, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
-import type { Cut, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
+import type { FetchReply, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
 
 export interface FetchEvents {
   /**
@@ -36,7 +36,7 @@ const MOST_THAT_PROVE = Math.min(2, availableParallelism());
 
 /** Threads that receive: whatever a disk or a connection does there, the thread that they work for goes on. */
 export class Receivers {
-  readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure, Cut>;
+  readonly #crew: Crew<FetchErrand, FetchSaid, Fetched, FetchFailure, FetchReply>;
   readonly #most: number;
 
   constructor(endpoint: Endpoint, patience: number, most: number) {
@@ -60,7 +60,7 @@ export class Receivers {
    */
   async fetch(errand: FetchErrand, events: FetchEvents, signal: AbortSignal | undefined): Promise<Fetched> {
     const { onBegun, onBytes, onCut, onDiskBusy } = events;
-    const onSaid = (said: FetchSaid, reply: (cut: Cut) => void): void => {
+    const onSaid = (said: FetchSaid, reply: (reply: FetchReply) => void): void => {
       if (said.kind === 'moved') onBytes(said.bytes);
       else if (said.kind === 'cut') onCut(said.end);
       else onBegun(said.etag, (end) => reply({ end }));

@@ -48,6 +48,10 @@ class Asking {
     }
   }
 
+  get left(): number {
+    return this.part.end - this.part.reached;
+  }
+
   get news(): number {
     return this.reached.reduce((sum, [, news]) => sum + news, 0);
   }
@@ -57,9 +61,9 @@ test('a part is asked for, and done when all of it has come', async () => {
   const asking = new Asking();
   const running = soon(asking.part.run());
   const ask = await asking.ask(1);
-  assert.deepEqual([ask.range, ask.onNewConnection, asking.part.left], [RANGE, false, 100]);
+  assert.deepEqual([ask.range, ask.onNewConnection, asking.left], [RANGE, false, 100]);
   ask.onBytes(60);
-  assert.equal(asking.part.left, 40);
+  assert.equal(asking.left, 40);
   ask.onBytes(40);
   ask.done.resolve();
   await running;
@@ -145,7 +149,7 @@ describe('a part that is asked for again beside itself', () => {
       asking.reached.map(([position]) => position),
       [130, 150, 150, 180, 200],
     );
-    assert.equal(asking.part.left, 0);
+    assert.equal(asking.left, 0);
   });
 
   test('goes on by the other one when one fails', async () => {
@@ -181,6 +185,17 @@ describe('a part that is asked for again beside itself', () => {
     asking.stop.abort(why);
     await assert.rejects(running, why);
     assert.deepEqual([first.isSettled, second.isSettled], [true, true]);
+  });
+
+  test('while nothing is asked, is not', async () => {
+    const asking = new Asking();
+    asking.part.askAgain();
+    assert.equal(asking.asks.length, 0);
+    const running = soon(asking.part.run());
+    (await asking.ask(1)).done.resolve();
+    await running;
+    asking.part.askAgain();
+    assert.equal(asking.asks.length, 1);
   });
 
   test('can be only while it is asked for, and once', async () => {
@@ -227,10 +242,7 @@ describe('a part that is to end earlier', () => {
       'it may yet end there',
     );
     first.onCut(150);
-    assert.deepEqual(
-      [asking.givenBack, asking.part.end, asking.part.left],
-      [[{ start: 150, end: 200 }], 150, 20],
-    );
+    assert.deepEqual([asking.givenBack, asking.part.end, asking.left], [[{ start: 150, end: 200 }], 150, 20]);
     assert.deepEqual([asking.part.canEndEarlier, asking.part.canBeDoubled], [true, true]);
     first.onBytes(20);
     first.done.resolve();
