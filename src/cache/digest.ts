@@ -19,7 +19,8 @@ export interface ProvedFile {
 
 /** Changes whenever a file's content could have: size, modification and change time, inode, device. */
 export function identityOf({ size, mtimeNs, ctimeNs, ino, dev }: BigIntStats): string {
-  return `${size}-${mtimeNs}-${ctimeNs}-${ino}-${dev}`;
+  // One piece: a template would keep each number as a text of its own, and there is one of these for each file.
+  return [size, mtimeNs, ctimeNs, ino, dev].join('-');
 }
 
 /** Hashes a file. `file-changed` when it is written to meanwhile. */

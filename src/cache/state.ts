@@ -50,6 +50,8 @@ type StateFile = v.InferOutput<typeof StateSchema>;
  */
 export class State {
   readonly #file: StateFile;
+  /** Paths of which something was proved here. */
+  readonly #proved = new Set<string>();
   /** Done again, at saving, on what other runs have saved meanwhile. */
   readonly #changes: ((file: StateFile) => void)[] = [];
 
@@ -87,9 +89,8 @@ export class State {
     const isSame = before?.[0] === identity;
     const isOnDisk = isFlushed || (isSame && (before[3] === null || isAnotherBoot(before[3])));
     const { sha256 = null, gitSha1 = null } = { ...this.digestsOf(path, identity), ...digests };
-    this.#change(({ proved }) => {
-      proved[path] = [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()];
-    });
+    this.#file.proved[path] = [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()];
+    this.#proved.add(path);
   }
 
   agreedRefs(tree: TreeName): ReadonlyMap<string, string> {
@@ -140,10 +141,12 @@ export class State {
    * saved since is kept.
    */
   save(dir: string, asked?: Owner): void {
-    if (this.#changes.length === 0) return;
+    if (this.#changes.length === 0 && this.#proved.size === 0) return;
     const latest = State.load(dir).#file;
+    for (const path of this.#proved) Object.assign(latest.proved, { [path]: this.#file.proved[path] });
     for (const change of this.#changes) change(latest);
     writePrivateFile(dir, layout.state(dir), JSON.stringify(latest), asked);
+    this.#proved.clear();
     this.#changes.length = 0;
   }
 

@@ -104,7 +104,7 @@ export function believableTree(claimed: ClaimedTree): CatalogTree {
   return {
     tree,
     files: keepSafe(files, isPlaced),
-    links: keepSafe(links, isPlaced).map(({ path, to = '' }) => ({ path, to, target: linkTarget(path, to) })),
+    links: keepSafe(links, isPlaced).map(plainLink),
     refs: keepSafe(refs, isPlaced),
     retired: claimed.retired,
     refused: [...refused.values()],
@@ -149,6 +149,18 @@ function linkDestination(
   const destination = to === undefined ? undefined : roleOf(tree, to)?.role;
   const wanted = isRepoTree(tree) ? { from: 'snapshot', to: 'blob' } : { from: 'file', to: 'file' };
   return from === wanted.from && destination === wanted.to ? to : undefined;
+}
+
+interface ClaimedLink {
+  readonly path: string;
+  readonly target: string;
+  readonly to: string | undefined;
+}
+
+/** The text that is there already is kept, where it is the plain one: a manifest has as many as it has files. */
+function plainLink({ path, target, to = '' }: ClaimedLink): CatalogLink {
+  const plain = linkTarget(path, to);
+  return { path, to, target: plain === target ? target : plain };
 }
 
 function pathsOf(entries: readonly { readonly path: string }[]): readonly string[] {
