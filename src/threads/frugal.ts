@@ -14,12 +14,14 @@ const MAY_LEAVE_OUT_COMPILERS = Number.parseInt(process.versions.v8) >= 13 && 'W
 const FRUGAL = [
   '--semi-space-growth-factor=1',
   '--heap-growing-percent=10',
+  '--no-parallel-scavenge',
   ...(MAY_LEAVE_OUT_COMPILERS ? ['--no-turbofan', '--invocation-count-for-maglev=5000'] : []),
 ];
 /** As Node begins with them (`node --v8-options`). Others would only make threads begin later: a test holds them to it. */
 const USUAL = [
   '--semi-space-growth-factor=2',
   '--heap-growing-percent=0',
+  '--parallel-scavenge',
   ...(MAY_LEAVE_OUT_COMPILERS ? ['--turbofan', '--invocation-count-for-maglev=400'] : []),
 ];
 
