@@ -1,5 +1,5 @@
 import type { AnswerReader } from './connection.ts';
-import { UnusualAnswer, type ResponseHead } from './response-head.ts';
+import { allHeaders, UnusualAnswer, type ResponseHead } from './response-head.ts';
 
 /** What a store says of what it was sent. */
 export interface Answer {
@@ -40,7 +40,7 @@ export class ShortAnswerReader implements AnswerReader {
   get answer(): Answer {
     return {
       status: this.#head?.status ?? 0,
-      headers: Object.fromEntries(this.#head?.headers ?? []),
+      headers: this.#head === undefined ? {} : allHeaders(this.#head),
       body: Buffer.concat(this.#bytes).toString('utf8'),
     };
   }

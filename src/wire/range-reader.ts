@@ -8,7 +8,7 @@ import { ArrivingParts } from './arriving-parts.ts';
 import type { AnswerReader } from './connection.ts';
 import type { DiskSigns } from '../threads/disk-signs.ts';
 import type { Destination, FetchErrand, Refusal } from './messages.ts';
-import { UnusualAnswer, type ResponseHead } from './response-head.ts';
+import { allHeaders, UnusualAnswer, type ResponseHead } from './response-head.ts';
 
 /** The store answered something else than content. */
 export class Refused extends Error {
@@ -128,7 +128,7 @@ export class RangeReader implements AnswerReader {
     const { head, bytes } = this.#refusal ?? { head: undefined, bytes: [] };
     return new Refused({
       status: head?.status ?? 0,
-      headers: Object.fromEntries(head?.headers ?? []),
+      headers: head === undefined ? {} : allHeaders(head),
       body: Buffer.concat(bytes).toString('utf8'),
     });
   }
