@@ -7,7 +7,7 @@ const disk = ownDiskSigns();
 const stopped = new Set<number>();
 
 serve<PartsErrand, string, PartsFound | undefined, SystemFailure>({
-  go: async (errand, id, say) => {
+  go: async (errand, id, { say }) => {
     try {
       return await digestParts(errand, disk, loadBlake3(), () => stopped.has(id), say);
     } finally {

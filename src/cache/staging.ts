@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { lstat, open, rm, type FileHandle } from 'node:fs/promises';
+import { constants, lstatSync, rmSync } from 'node:fs';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hasErrno, ModelCacheError } from '../errors.ts';
 import type { Digests } from '../model/digest.ts';
@@ -75,7 +75,7 @@ export async function withStaged<T>(
     await remove(path);
   } catch (error) {
     const isOfUse = journal?.isOfUse === true && !isFilled;
-    const why = (await isGone(path, error)) ? takenAway(path, error) : error;
+    const why = isGone(path, error) ? takenAway(path, error) : error;
     if (!isOfUse || !isKept()) await remove(path);
     throw why;
   } finally {
@@ -83,23 +83,22 @@ export async function withStaged<T>(
   }
 }
 
-/**
- * The same for a small file, which `fill` makes under the name that it is given, and which is there only when that ends
- * well.
- */
-export async function withSmallStaged<T>(
-  dir: string,
-  object: Pick<StagedObject, 'path'>,
-  fill: (path: string) => Promise<T>,
-  publish: (stagedPath: string, filled: T) => void,
-): Promise<void> {
-  const path = `${layout.partial(dir)}/${prefixOf(object)}${randomUUID()}`;
-  const filled = await fill(path);
+/** Where a small file may be made, before it is published. */
+export function smallStagedPath(dir: string, object: Pick<StagedObject, 'path'>): string {
+  return `${layout.partial(dir)}/${prefixOf(object)}${randomUUID()}`;
+}
+
+/** Publishes a small file from there, and removes it when that throws. Throws `file-changed` when it was taken away. */
+export function publishSmall(stagedPath: string, publish: () => void): void {
   try {
-    publish(path, filled);
+    publish();
   } catch (error) {
-    const why = (await isGone(path, error)) ? takenAway(path, error) : error;
-    await remove(path);
+    const why = isGone(stagedPath, error) ? takenAway(stagedPath, error) : error;
+    try {
+      rmSync(stagedPath, { force: true });
+    } catch {
+      // It is cleared by a later run.
+    }
     throw why;
   }
 }
@@ -136,12 +135,14 @@ async function withdraw({ file, journal }: Staging): Promise<void> {
 }
 
 /** A rename says ENOENT for the folder that it leads to as well. */
-async function isGone(path: string, error: unknown): Promise<boolean> {
+function isGone(path: string, error: unknown): boolean {
   if (!hasErrno(error, 'ENOENT') || (error as NodeJS.ErrnoException).path !== path) return false;
-  return lstat(path).then(
-    () => false,
-    (why: unknown) => hasErrno(why, 'ENOENT'),
-  );
+  try {
+    lstatSync(path);
+    return false;
+  } catch (why) {
+    return hasErrno(why, 'ENOENT');
+  }
 }
 
 function takenAway(path: string, cause: unknown): ModelCacheError {

@@ -5,28 +5,26 @@ import { EMPTY_SHA256, NodeSha256 } from './node-sha256.ts';
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 
-/** All that signatures of one second have in common. */
-interface Common {
+/** Signs GETs of one second: only their paths differ. */
+export interface GetSigning {
   readonly identity: ResolvedCredentials['identity'];
+  /** Since 1970. */
   readonly second: number;
-  readonly key: KeyObject;
+  /** All headers but the signature. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Of what is signed: behind the path, and before its hash. */
-  readonly behindPath: string;
-  readonly beforeHash: string;
-  /** Of the `authorization` header. */
-  readonly beforeSignature: string;
+  /** The value of the `authorization` header; `path` as it is sent. */
+  readonly authorization: (path: string) => string;
 }
 
 /**
- * Signs GETs of objects, of which a restore of many small files sends one each: only the path differs between two of
- * them. The key is derived by the SDK's signer, and the headers are, to the letter, those that it makes.
+ * Signs GETs of objects, of which a restore of many small files sends one each. The key is derived by the SDK's signer,
+ * and the headers are, to the letter, those that it makes.
  */
 export class GetSigner {
   readonly #host: string;
   readonly #region: string;
   readonly #provider: ResolvedCredentials['provider'];
-  #common: Common | undefined;
+  #last: GetSigning | undefined;
 
   constructor(host: string, region: string, { provider }: ResolvedCredentials) {
     this.#host = host;
@@ -34,24 +32,17 @@ export class GetSigner {
     this.#provider = provider;
   }
 
-  /** `path` as it is sent. Throws what the provider of the credentials throws. */
-  async headers(path: string): Promise<Readonly<Record<string, string>>> {
-    const { key, headers, behindPath, beforeHash, beforeSignature } = await this.#commonNow();
-    const canonical = hash('sha256', `GET\n${path}${behindPath}`);
-    const signature = createHmac('sha256', key).update(`${beforeHash}${canonical}`).digest('hex');
-    return { ...headers, authorization: `${beforeSignature}${signature}` };
-  }
-
-  async #commonNow(): Promise<Common> {
+  /** For requests that are sent soon. Throws what the provider of the credentials throws. */
+  async now(): Promise<GetSigning> {
     const identity = await this.#provider();
     const second = Math.floor(Date.now() / 1000);
-    const known = this.#common;
-    if (known?.identity === identity && known.second === second) return known;
-    this.#common = await this.#begin(identity, second);
-    return this.#common;
+    const last = this.#last;
+    if (last?.identity === identity && last.second === second) return last;
+    this.#last = await this.#begin(identity, second);
+    return this.#last;
   }
 
-  async #begin(identity: Common['identity'], second: number): Promise<Common> {
+  async #begin(identity: GetSigning['identity'], second: number): Promise<GetSigning> {
     // 20130524T000000Z
     const date = new Date(second * 1000).toISOString().replaceAll(/[-:]|\.\d+/g, '');
     const day = date.slice(0, 8);
@@ -64,16 +55,18 @@ export class GetSigner {
     };
     const names = Object.keys(headers).join(';');
     const lines = Object.entries(headers).map(([name, value]) => `${name}:${canonicalValue(value)}\n`);
-    return {
-      identity,
-      second,
-      key: createSecretKey(await getSigningKey(NodeSha256, identity, day, this.#region, 's3')),
-      headers,
-      behindPath: `\n\n${lines.join('')}\n${names}\n${EMPTY_SHA256}`,
-      beforeHash: `${ALGORITHM}\n${date}\n${scope}\n`,
-      beforeSignature: `${ALGORITHM} Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=`,
-    };
+    const behindPath = `\n\n${lines.join('')}\n${names}\n${EMPTY_SHA256}`;
+    const beforeHash = `${ALGORITHM}\n${date}\n${scope}\n`;
+    const beforeSignature = `${ALGORITHM} Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=`;
+    const key = createSecretKey(await getSigningKey(NodeSha256, identity, day, this.#region, 's3'));
+    const authorization = (path: string): string =>
+      `${beforeSignature}${signature(key, `${beforeHash}${hash('sha256', `GET\n${path}${behindPath}`)}`)}`;
+    return { identity, second, headers, authorization };
   }
+}
+
+function signature(key: KeyObject, text: string): string {
+  return createHmac('sha256', key).update(text).digest('hex');
 }
 
 /** As it is signed: blanks count once, and not at either end. */

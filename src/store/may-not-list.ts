@@ -13,13 +13,7 @@ export function mayNotList(store: Store): Store {
     ranges: store.ranges && deniedIsMissing(store.ranges),
     multiparts: store.multiparts,
     list: (prefix, signal, onPage) => store.list(prefix, signal, onPage),
-    get: async (key, options) => {
-      try {
-        return await store.get(key, options);
-      } catch (error) {
-        throw isDenied(error) ? missingOrDenied(error) : error;
-      }
-    },
+    get: (key, options) => orMissing(() => store.get(key, options)),
     head: (key, signal) => store.head(key, signal),
     put: (key, bytes, signal) => store.put(key, bytes, signal),
     putLarge: (key, chunks, options) => store.putLarge(key, chunks, options),
@@ -38,14 +32,17 @@ function deniedIsMissing(ranges: Ranges): Ranges {
     },
     takeLoad: () => ranges.takeLoad(),
     prepare: (connections) => ranges.prepare(connections),
-    fetch: async (order) => {
-      try {
-        return await ranges.fetch(order);
-      } catch (error) {
-        throw isDenied(error) ? missingOrDenied(error) : error;
-      }
-    },
+    fetch: (order) => orMissing(() => ranges.fetch(order)),
+    fetchFiles: (order) => orMissing(() => ranges.fetchFiles(order)),
   };
+}
+
+async function orMissing<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw isDenied(error) ? missingOrDenied(error) : error;
+  }
 }
 
 export function isDenied(error: unknown): error is ModelCacheError {

@@ -7,7 +7,7 @@ import { longer } from './range-patience.ts';
 import type { S3Access, S3Settings } from './s3-access.ts';
 import type { S3Address } from './s3-address.ts';
 import { S3Names } from './s3-names.ts';
-import { S3Signer, type RequestToSign, type SignedRequest } from './s3-signer.ts';
+import { S3Signer, type GetText, type RequestToSign, type SignedRequest } from './s3-signer.ts';
 import { noByteCame } from './stalled.ts';
 import {
   AnswerTooLarge,
@@ -48,6 +48,16 @@ export class PlainRequests {
       return await this.#signer.request({ ...request, key: key === undefined ? '' : this.names.keyOf(key) });
     } catch (error) {
       throw this.names.explain(key, error);
+    }
+  }
+
+  /** For objects that are asked for soon, of which there may be many. Throws the same. */
+  async gets(): Promise<GetText> {
+    try {
+      const text = await this.#signer.gets();
+      return (key, lines) => text(this.names.keyOf(key), lines);
+    } catch (error) {
+      throw this.names.explain(undefined, error);
     }
   }
 

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { ModelCacheError } from '../errors.ts';
+import type { ByteRange } from '../model/parts.ts';
 import { partsOf } from '../model/proof.ts';
 import { NoThread } from '../threads/start.ts';
 import { asSystemError } from '../threads/system-failure.ts';
+import type { Fetched, MadeFile } from '../wire/messages.ts';
 import { FetchFailed, Receivers } from '../wire/receivers.ts';
 import { NotPlain } from './not-plain.ts';
 import { otherObject, otherSize } from './object-errors.ts';
@@ -14,9 +16,15 @@ import type { S3Access, S3Settings } from './s3-access.ts';
 import { s3Address, type S3Address } from './s3-address.ts';
 import { listedObject } from './s3-keys.ts';
 import type { Page } from './s3-pages.ts';
-import { requestText } from './s3-signer.ts';
 import { noByteCame } from './stalled.ts';
-import type { FetchedRange, ObjectBody, RangeOrder, StoredObject } from './store.ts';
+import type { FetchOrder, FilesOrder, ObjectBody, RangeOrder, StoredObject } from './store.ts';
+
+/** What a failure is about. */
+interface FetchedObject {
+  readonly key: string;
+  readonly size: number;
+  readonly etag?: string | undefined;
+}
 
 /** To decrypt is what bounds a thread that receives; without TLS, one is faster than any link. */
 const MOST_RECEIVERS = 4;
@@ -97,33 +105,42 @@ export class PlainS3 {
     this.#receivers.prepare(connections);
   }
 
-  async fetch(order: RangeOrder): Promise<FetchedRange> {
-    const { key, range, etag, signal } = order;
-    const headers = {
-      ...(range.start === range.end ? {} : { range: `bytes=${range.start}-${range.end - 1}` }),
-      ...(etag === undefined ? {} : { 'if-match': etag }),
-    };
-    const request = await this.#requests.sign(key, { method: 'GET', headers });
+  async fetch(order: RangeOrder): Promise<void> {
+    const { key, range, size, etag, into, onNewConnection, signal } = order;
+    const get = await this.#requests.gets();
     signal.throwIfAborted();
-    const { size, into, algorithms, onNewConnection } = order;
+    const request = get(key, headerLines(range, etag));
     const parts = order.parts && partsOf(range, order.parts);
-    try {
-      const {
-        connectMs,
-        etag: found,
-        digests,
-      } = await this.#receivers.fetch(
-        { ...range, request: requestText(request), size, etag, into, parts, algorithms, onNewConnection },
-        order,
-        signal,
-      );
-      this.#noteRoundTrip(connectMs);
-      return { etag: found, digests };
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof NoThread) throw new NotPlain(error.message);
-      throw error instanceof FetchFailed ? this.#explainedFailure(order, error) : error;
-    }
+    const errand = { kind: 'range', request, range, size, etag, into, parts, onNewConnection } as const;
+    await this.#explained(
+      order,
+      () => order,
+      () => this.#receivers.fetch(errand, order, signal),
+    );
+  }
+
+  async fetchFiles(order: FilesOrder): Promise<void> {
+    const { files, onNewConnection, signal, onMade } = order;
+    const get = await this.#requests.gets();
+    signal.throwIfAborted();
+    const toMake = files.map(({ key, size, path, mode, algorithms }) => {
+      const request = get(key, headerLines({ start: 0, end: size }, undefined));
+      return { request, size, path, mode, algorithms };
+    });
+    const errand = { kind: 'files', files: toMake, onNewConnection } as const;
+    let made = 0;
+    const events = {
+      ...order,
+      onMade: (file: MadeFile) => {
+        made += 1;
+        onMade(file);
+      },
+    };
+    await this.#explained(
+      order,
+      () => files[made],
+      () => this.#receivers.fetchFiles(errand, events, signal),
+    );
   }
 
   /** Loaded when there is something to write. */
@@ -140,7 +157,26 @@ export class PlainS3 {
     this.#receivers.close();
   }
 
-  #explainedFailure({ key, size, etag }: RangeOrder, { failure }: FetchFailed): Error {
+  /** `atWork` says on which object, when it fails. */
+  async #explained(
+    { signal }: FetchOrder,
+    atWork: () => FetchedObject | undefined,
+    fetch: () => Promise<Fetched>,
+  ): Promise<void> {
+    try {
+      const { connectMs } = await fetch();
+      if (connectMs !== undefined) this.#connectMs = Math.min(this.#connectMs ?? Infinity, connectMs);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof NoThread) throw new NotPlain(error.message);
+      const object = atWork();
+      throw error instanceof FetchFailed && object !== undefined
+        ? this.#explainedFailure(object, error)
+        : error;
+    }
+  }
+
+  #explainedFailure({ key, size, etag }: FetchedObject, { failure }: FetchFailed): Error {
     switch (failure.kind) {
       case 'refused':
         return this.#requests.refused(key, failure.refusal);
@@ -162,10 +198,12 @@ export class PlainS3 {
         return new ModelCacheError('internal', 'a fetch was stopped, and nobody had asked for it');
     }
   }
+}
 
-  #noteRoundTrip(connectMs: number | undefined): void {
-    if (connectMs !== undefined) this.#connectMs = Math.min(this.#connectMs ?? Infinity, connectMs);
-  }
+/** An empty range is one of an empty object, which has none. */
+function headerLines({ start, end }: ByteRange, etag: string | undefined): string {
+  const range = start === end ? '' : `range: bytes=${start}-${end - 1}\r\n`;
+  return etag === undefined ? range : `${range}if-match: ${etag}\r\n`;
 }
 
 function plainly<T>(parse: () => T): T {

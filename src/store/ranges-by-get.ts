@@ -1,17 +1,18 @@
 import { close, constants, open, unlink, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { ModelCacheError } from '../errors.ts';
 import { Arrival } from '../model/arrival.ts';
 import { Digester } from '../model/digester.ts';
-import { ModelCacheError } from '../errors.ts';
-import type { Digests } from '../model/digest.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { otherObject, otherSize } from './object-errors.ts';
-import type { FetchedRange, ObjectBody, RangeOrder, Ranges, Store } from './store.ts';
+import type { FetchOrder, FileOrder, FilesOrder, ObjectBody, RangeOrder, Ranges, Store } from './store.ts';
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
 const unlinkFile = promisify(unlink);
 const writeTo = promisify(write);
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** Any store's, by its `get`. */
 export function rangesByGet(store: Pick<Store, 'get'>): Ranges {
@@ -20,66 +21,98 @@ export function rangesByGet(store: Pick<Store, 'get'>): Ranges {
     roundTrip: undefined,
     takeLoad: () => 0,
     prepare: () => undefined,
-    fetch: (order) => fetchByGet(store, order),
+    fetch: (order) => fetchRange(store, order),
+    fetchFiles: (order) => fetchFiles(store, order),
   };
 }
 
-async function fetchByGet(store: Pick<Store, 'get'>, order: RangeOrder): Promise<FetchedRange> {
-  const { key, range, etag, signal, onNewConnection, into } = order;
-  const isEmpty = range.start === range.end;
-  const body = await store.get(key, { ...(isEmpty ? {} : { range }), etag, signal, onNewConnection });
-  const other = otherThanWanted(order, body);
-  if (other !== undefined) {
-    await body.discard();
-    throw other;
+async function fetchRange(store: Pick<Store, 'get'>, order: RangeOrder): Promise<void> {
+  const { key, range, into } = order;
+  const body = await bodyOf(store, order, order);
+  order.onBegun(body.etag, undefined);
+  const arrival = new Arrival(into.arrival);
+  for await (const { bytes, position } of exactly(range, key, body)) {
+    await writeAt(into.fd, bytes, position);
+    arrival.add(position, position + bytes.length);
+    order.onBytes(bytes.length);
   }
-  if ('fd' in into) {
-    order.onBegun(body.etag, undefined);
-    return { etag: body.etag, digests: await pour(body, into.fd, order, new Arrival(into.arrival)) };
-  }
-  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+}
+
+async function fetchFiles(store: Pick<Store, 'get'>, order: FilesOrder): Promise<void> {
+  for (const file of order.files) await fetchFile(store, file, order);
+}
+
+async function fetchFile(
+  store: Pick<Store, 'get'>,
+  { key, size, path, mode, algorithms }: FileOrder,
+  order: FilesOrder,
+): Promise<void> {
+  const range = { start: 0, end: size };
+  const body = await bodyOf(store, { key, range, size, etag: undefined }, order);
+  const digester = new Digester(algorithms, size);
   let isOurs = false;
   try {
-    const fd = await openFile(into.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, into.mode);
+    const fd = await openFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     isOurs = true;
     try {
-      return { etag: body.etag, digests: await pour(body, fd, order, undefined) };
+      for await (const { bytes, position } of exactly(range, key, body)) {
+        digester.update(bytes);
+        await writeAt(fd, bytes, position);
+        order.onBytes(bytes.length);
+      }
     } finally {
       await closeFile(fd);
     }
   } catch (error) {
     await body.discard();
-    if (isOurs) await unlinkFile(into.path).catch(() => undefined);
+    if (isOurs) await unlinkFile(path).catch(() => undefined);
     throw error;
   }
+  order.onMade({ etag: body.etag, digests: digester.digests() });
 }
 
-async function pour(
-  body: ObjectBody,
-  fd: number,
-  { key, range, algorithms, onBytes }: RangeOrder,
-  arrival: Arrival | undefined,
-): Promise<Digests> {
-  const digester = algorithms.length === 0 ? undefined : new Digester(algorithms, range.end - range.start);
+type Wanted = Pick<RangeOrder, 'key' | 'range' | 'size' | 'etag'>;
+
+/** What the store has to give of it, if it is the object that is meant. */
+async function bodyOf(
+  store: Pick<Store, 'get'>,
+  wanted: Wanted,
+  { signal, onNewConnection }: FetchOrder,
+): Promise<ObjectBody> {
+  const { key, range, etag } = wanted;
+  const isEmpty = range.start === range.end;
+  const body = await store.get(key, { ...(isEmpty ? {} : { range }), etag, signal, onNewConnection });
+  const other = otherThanWanted(wanted, body);
+  if (other === undefined) return body;
+  await body.discard();
+  throw other;
+}
+
+/** The pieces of a range as they come. Throws where they are more or less than that. */
+async function* exactly(
+  range: ByteRange,
+  key: string,
+  { chunks }: ObjectBody,
+): AsyncGenerator<{ readonly bytes: Buffer; readonly position: number }> {
   let position = range.start;
-  for await (const chunk of body.chunks) {
+  for await (const bytes of chunks) {
     // The next ones may be another's, and are there already.
-    if (chunk.length > range.end - position) throw tooMuch(key, range);
-    digester?.update(chunk);
-    for (let done = 0; done < chunk.length;) {
-      const { bytesWritten } = await writeTo(fd, chunk, done, chunk.length - done, position + done);
-      done += bytesWritten;
-    }
-    arrival?.add(position, position + chunk.length);
-    position += chunk.length;
-    onBytes(chunk.length);
+    if (bytes.length > range.end - position) throw tooMuch(key, range);
+    yield { bytes, position };
+    position += bytes.length;
   }
   if (position !== range.end) throw endedEarly(key, range, position);
-  return digester?.digests() ?? {};
+}
+
+async function writeAt(fd: number, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await writeTo(fd, bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
 }
 
 /** Not every store heeds the ETag that it is asked for. */
-function otherThanWanted({ key, size, etag }: RangeOrder, found: ObjectBody): Error | undefined {
+function otherThanWanted({ key, size, etag }: Wanted, found: ObjectBody): Error | undefined {
   if (etag !== undefined && etag !== found.etag) return otherObject(key, etag, found.etag);
   const foundSize = found.objectSize ?? size;
   return foundSize === size ? undefined : otherSize(key, size, foundSize);

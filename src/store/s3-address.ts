@@ -41,8 +41,11 @@ function addressAt({ protocol, hostname, port, host }: URL, base: string): S3Add
   return { endpoint, hostHeader: host, base };
 }
 
+const UNRESERVED = /^[A-Za-z0-9._~/-]*$/;
+
 /** A key as it stands in a path and in what is signed. */
 export function escapedKey(key: string): string {
+  if (UNRESERVED.test(key)) return key;
   return key.split('/').map(escaped).join('/');
 }
 

@@ -22,6 +22,9 @@ export interface SignedRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** The text of a request for an object; `lines` are headers that are not signed, each with its end. */
+export type GetText = (key: string, lines: string) => string;
+
 /** Makes requests to one bucket, signed where there are credentials. */
 export class S3Signer {
   readonly #address: S3Address;
@@ -55,12 +58,25 @@ export class S3Signer {
       .toSorted()
       .join('&');
     const isPlainGet = method === 'GET' && search === '' && Object.keys(signedHeaders).length === 0;
+    const signing = isPlainGet ? await this.#gets?.now() : undefined;
     const signed =
-      isPlainGet && this.#gets !== undefined
-        ? await this.#gets.headers(path)
-        : await this.#sign(method, path, query, signedHeaders);
+      signing === undefined
+        ? await this.#sign(method, path, query, signedHeaders)
+        : { ...signing.headers, authorization: signing.authorization(path) };
     const target = search === '' ? path : `${path}?${search}`;
     return { method, target, headers: { ...signed, ...headers } };
+  }
+
+  /** Requests for objects that are sent soon: of many small files, each needs one. */
+  async gets(): Promise<GetText> {
+    const { base, hostHeader } = this.#address;
+    const signing = await this.#gets?.now();
+    const common = headerLines(signing?.headers ?? { host: hostHeader });
+    return (key, lines) => {
+      const path = `${base}${escapedKey(key)}`;
+      const authorization = signing === undefined ? '' : `authorization: ${signing.authorization(path)}\r\n`;
+      return `GET ${path} HTTP/1.1\r\n${common}${authorization}${lines}\r\n`;
+    };
   }
 
   async #sign(
@@ -87,6 +103,11 @@ export class S3Signer {
 
 /** Request line and headers as they are sent, with the empty line. */
 export function requestText({ method, target, headers }: SignedRequest): string {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\n${headerLines(headers)}\r\n`;
+}
+
+function headerLines(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
 }

@@ -9,7 +9,7 @@ import { entriesOf, type Page } from './s3-pages.ts';
 import type { SdkStore } from './s3-sdk-store.ts';
 import { S3Uploads } from './s3-uploads.ts';
 import type {
-  FetchedRange,
+  FilesOrder,
   GetOptions,
   ObjectBody,
   PutLargeOptions,
@@ -62,6 +62,7 @@ export class S3Store implements Store {
       takeLoad: () => plain?.takeLoad() ?? 0,
       prepare: (connections) => plain?.prepare(connections),
       fetch: (order) => this.#fetch(order),
+      fetchFiles: (order) => this.#fetchFiles(order),
     };
     if (plain === undefined) events.onOnlySdk(settings.onlySdk ?? 'the address of the bucket');
   }
@@ -158,31 +159,63 @@ export class S3Store implements Store {
       : this.#plainly(byPlain, bySdk);
   }
 
-  /** Whoever asked for the range asks again for what of it has not come. */
-  async #fetch(order: RangeOrder): Promise<FetchedRange> {
-    const plain = this.#isPlain.ranges ? this.#plain : undefined;
-    if (plain === undefined) return this.#fetchBySdk(order);
+  #fetch(order: RangeOrder): Promise<void> {
     let received = 0;
-    const onBytes = (count: number): void => {
-      received += count;
-      order.onBytes(count);
+    const counted: RangeOrder = {
+      ...order,
+      onBytes: (count) => {
+        received += count;
+        order.onBytes(count);
+      },
     };
-    try {
-      return await plain.fetch({ ...order, onBytes });
-    } catch (error) {
-      if (!(error instanceof NotPlain)) throw error;
-      if (received > 0) {
-        this.#useSdkFor('ranges', error.message);
-        throw new ModelCacheError('store-failed', `${this.url} broke off: ${error.message}`);
-      }
-      const fetched = await this.#fetchBySdk(order);
-      this.#useSdkFor('ranges', error.message);
-      return fetched;
-    }
+    return this.#plainRanges(
+      (plain) => plain.fetch(counted),
+      (ranges) => ranges.fetch(order),
+      () => received > 0,
+    );
   }
 
-  async #fetchBySdk(order: RangeOrder): Promise<FetchedRange> {
-    return rangesByGet(await this.#bySdk()).fetch(order);
+  /** What is made is not asked for again. */
+  #fetchFiles(order: FilesOrder): Promise<void> {
+    const { files } = order;
+    let made = 0;
+    let receivedOfNext = 0;
+    const counted: FilesOrder = {
+      ...order,
+      onBytes: (count) => {
+        receivedOfNext += count;
+        order.onBytes(count);
+      },
+      onMade: (file) => {
+        made += 1;
+        receivedOfNext = 0;
+        order.onMade(file);
+      },
+    };
+    return this.#plainRanges(
+      (plain) => plain.fetchFiles(counted),
+      (ranges) => ranges.fetchFiles({ ...order, files: files.slice(made) }),
+      () => receivedOfNext > 0,
+    );
+  }
+
+  /** By the SDK from now on, where an answer was not plain. If some of it `hasCome`, whoever asked asks again for the rest. */
+  async #plainRanges(
+    byPlain: (plain: PlainS3) => Promise<void>,
+    bySdk: (ranges: Ranges) => Promise<void>,
+    hasCome: () => boolean,
+  ): Promise<void> {
+    const plain = this.#isPlain.ranges ? this.#plain : undefined;
+    if (plain === undefined) return bySdk(rangesByGet(await this.#bySdk()));
+    try {
+      return await byPlain(plain);
+    } catch (error) {
+      if (!(error instanceof NotPlain)) throw error;
+      const isLost = hasCome();
+      if (!isLost) await bySdk(rangesByGet(await this.#bySdk()));
+      this.#useSdkFor('ranges', error.message);
+      if (isLost) throw new ModelCacheError('store-failed', `${this.url} broke off: ${error.message}`);
+    }
   }
 
   /** What is under way comes to its end by itself. */

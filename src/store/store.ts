@@ -1,8 +1,8 @@
 import { ModelCacheError } from '../errors.ts';
 import type { ByteRange } from '../model/parts.ts';
 import type { PartDigests } from '../model/proof.ts';
-import type { DigestAlgorithm, Digests } from '../model/digest.ts';
-import type { Destination } from '../wire/messages.ts';
+import type { DigestAlgorithm } from '../model/digest.ts';
+import type { Destination, MadeFile } from '../wire/messages.ts';
 
 /**
  * The remote side: objects under a prefix, by key. Keys are relative to the prefix and `/`-separated.
@@ -47,7 +47,12 @@ export interface Ranges {
    * Writes one range of an object. Settles when nothing is written any more. `object-changed` and `object-size-differs`
    * before a byte of another object is written.
    */
-  fetch(order: RangeOrder): Promise<FetchedRange>;
+  fetch(order: RangeOrder): Promise<void>;
+  /**
+   * Makes files of whole small objects, one after the other. Throws what is wrong with the first that does not come: those
+   * before it are made, of it nothing is left, and those behind it were not asked for.
+   */
+  fetchFiles(order: FilesOrder): Promise<void>;
   /** Of the time since this was asked last, the share in which no more could have been received; 0 to 1. */
   takeLoad(): number;
   /** `RangeOrder.parts` are heeded. */
@@ -56,7 +61,17 @@ export interface Ranges {
   readonly roundTrip: number | undefined;
 }
 
-export interface RangeOrder {
+export interface FetchOrder {
+  /** What broke off or fell silent may be the fault of the way that it took. */
+  readonly onNewConnection: boolean;
+  readonly signal: AbortSignal;
+  /** So many bytes more were written. */
+  readonly onBytes: (count: number) => void;
+  /** The disk takes long to take what has come. */
+  readonly onDiskBusy: () => void;
+}
+
+export interface RangeOrder extends FetchOrder {
   readonly key: string;
   /** Of an empty object, the empty one. */
   readonly range: ByteRange;
@@ -67,29 +82,32 @@ export interface RangeOrder {
   readonly into: Destination;
   /** Parts that are to be proved on their way, where that can be done: what was is told to the arrival. */
   readonly parts?: PartDigests | undefined;
-  /** Digests of the range's bytes that are wanted. */
-  readonly algorithms: readonly DigestAlgorithm[];
-  /** What broke off or fell silent may be the fault of the way that it took. */
-  readonly onNewConnection: boolean;
-  readonly signal: AbortSignal;
   /**
    * The bytes that come are of an object with this ETag. By `cut`, where there is such a way, the range can be made to end
-   * earlier, unless it has come so far. Not told where `into` is a file of its own.
+   * earlier, unless it has come so far.
    */
   readonly onBegun: (etag: string, cut: Cut | undefined) => void;
   /** The range ends here now: what is behind it does not come. */
   readonly onCut: (end: number) => void;
-  /** So many bytes more were written. */
-  readonly onBytes: (count: number) => void;
-  /** The disk takes long to take what has come. */
-  readonly onDiskBusy: () => void;
 }
 
 export type Cut = (end: number) => void;
 
-export interface FetchedRange {
-  readonly etag: string;
-  readonly digests: Digests;
+export interface FilesOrder extends FetchOrder {
+  readonly files: readonly FileOrder[];
+  /** The next of them is there. */
+  readonly onMade: (made: MadeFile) => void;
+}
+
+export interface FileOrder {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Where nothing is yet. */
+  readonly path: string;
+  readonly mode: number;
+  /** Digests that are wanted. */
+  readonly algorithms: readonly DigestAlgorithm[];
 }
 
 /**

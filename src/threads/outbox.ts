@@ -1,7 +1,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads';
 
 /** Milliseconds that what can wait does wait for company. */
-const LINGER_MS = 2;
+const LINGER_MS = 10;
 
 /** Messages to another thread, which cross together where they can, and in their order: each crossing has its price. */
 export class Outbox<Message> {

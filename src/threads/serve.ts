@@ -7,14 +7,18 @@ import type { ThreadData } from './thread-data.ts';
 
 /** How a thread goes on an errand. */
 export interface Errander<Errand, Said, Result, Failure, Reply> {
-  /** Tells on the way what `say` is given. */
-  readonly go: (errand: Errand, id: number, say: (said: Said) => void) => Promise<Result>;
+  readonly go: (errand: Errand, id: number, tell: Tell<Said>) => Promise<Result>;
   readonly stop: (id: number) => void;
   /** What was replied to what an errand has said; it may be over by now. */
   readonly hear?: (id: number, reply: Reply) => void;
   readonly failureOf: (error: unknown) => Failure;
-  /** Asked when it has ended: enough others are under way for its result to wait for company. */
-  readonly isOneOfMany?: (errand: Errand) => boolean;
+}
+
+/** What is told on the way, in its order. */
+export interface Tell<Said> {
+  readonly say: (said: Said) => void;
+  /** Nobody waits for it: it crosses with others, in the next milliseconds. */
+  readonly saySoon: (said: Said) => void;
 }
 
 /** By which this thread shows what the disk does to it. */
@@ -28,14 +32,17 @@ export function serve<Errand, Said, Result, Failure, Reply = never>({
   stop,
   hear,
   failureOf,
-  isOneOfMany = () => false,
 }: Errander<Errand, Said, Result, Failure, Reply>): void {
   if (parentPort === null) throw new Error('this is a thread of a program, and no program');
   const outbox = new Outbox<FromThread<Said, Result, Failure>>(parentPort);
   threadHasBegun((workerData as ThreadData).beginning);
   const begin = (id: number, errand: Errand): void => {
-    go(errand, id, (said) => outbox.put({ kind: 'said', id, said })).then(
-      (result) => outbox[isOneOfMany(errand) ? 'putSoon' : 'put']({ kind: 'done', id, result }),
+    const tell: Tell<Said> = {
+      say: (said) => outbox.put({ kind: 'said', id, said }),
+      saySoon: (said) => outbox.putSoon({ kind: 'said', id, said }),
+    };
+    go(errand, id, tell).then(
+      (result) => outbox.put({ kind: 'done', id, result }),
       (error: unknown) => outbox.put({ kind: 'failed', id, failure: failureOf(error) }),
     );
   };

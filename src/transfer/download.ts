@@ -1,36 +1,21 @@
-import { rm } from 'node:fs/promises';
 import { Flusher } from '../cache/flusher.ts';
 import type { Staging } from '../cache/staging.ts';
-import { toModelCacheError } from '../errors.ts';
 import { Arrival, wholeBlocks } from '../model/arrival.ts';
 import type { CatalogFile } from '../model/catalog.ts';
-import { algorithmsOf, firstMismatch, type Digests } from '../model/digest.ts';
 import { bytesIn, missingRanges, type Journal } from '../model/partial.ts';
 import type { PaceBounds } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { rangesByGet } from '../store/ranges-by-get.ts';
-import { isWorthRetrying, type FetchedRange, type Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import { atMostTwice, isWorthAnotherStart, type CorruptObject } from './at-most-twice.ts';
 import { withinOpenFiles } from './files-at-once.ts';
 import { ObjectFetch, type FetchTools } from './object-fetch.ts';
 import { Pacer } from './pacer.ts';
-import { ATTEMPTS } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
 import { Prover, type Proved } from './prover.ts';
-import { withRetries } from './retry.ts';
+import { SmallFiles } from './small-files.ts';
+import type { VerifiedFile } from './verified-file.ts';
 import { WrongContent } from './wrong-content.ts';
-
-/** Content that is staged and has been proved by its digests. Only this is published. */
-export interface VerifiedFile {
-  readonly digests: Digests;
-  /** A power cut cannot take it back. */
-  readonly isFlushed: boolean;
-}
-
-/** An object that was read whole twice, on different connections, and was wrong both times. */
-export interface CorruptObject {
-  readonly key: string;
-  readonly etag: string;
-}
 
 export interface DownloadEvents {
   readonly onCorrupt: (object: CorruptObject) => void;
@@ -46,6 +31,7 @@ export interface DownloadSettings {
 
 /** Fetches files from a store, in parts, several at once; what it returns is proved. */
 export class Downloader {
+  readonly small: SmallFiles;
   readonly #tools: FetchTools;
   readonly #signal: AbortSignal;
   readonly #events: DownloadEvents;
@@ -65,6 +51,7 @@ export class Downloader {
     this.#prover = new Prover(progress, partsProve, signal);
     this.#signal = signal;
     this.#events = events;
+    this.small = new SmallFiles(this.#tools, signal, events.onCorrupt);
   }
 
   /** Nothing is fetched any more. */
@@ -83,39 +70,10 @@ export class Downloader {
     const turn = (this.#turns += 1);
     const resumed = staging.found && (await this.#resume(wanted, staging, staging.found, turn));
     if (resumed !== undefined) return resumed;
-    return this.#atMostTwice(wanted.key, (onNewConnection, done) =>
+    const tries = { key: wanted.key, signal: this.#signal, onCorrupt: this.#events.onCorrupt };
+    return atMostTwice(tries, (onNewConnection, done) =>
       this.#attempt(wanted, staging, { turn, onNewConnection, etag: undefined, done }),
     );
-  }
-
-  /** The same for a small file, which is made for it at `path`, and is gone when this throws. */
-  async downloadSmall(wanted: CatalogFile, path: string): Promise<VerifiedFile> {
-    const turn = (this.#turns += 1);
-    return this.#atMostTwice(wanted.key, (onNewConnection) =>
-      this.#fetchSmall(wanted, path, turn, onNewConnection),
-    );
-  }
-
-  /** `attempt` is called a second time, on new connections, where that may help; `right` is there already. */
-  #atMostTwice(
-    key: string,
-    attempt: (onNewConnection: boolean, right: readonly ByteRange[]) => Promise<VerifiedFile>,
-  ): Promise<VerifiedFile> {
-    const wrong: (string | undefined)[] = [];
-    let onNewConnection = false;
-    let right: readonly ByteRange[] = [];
-    return withRetries(2, isWorthAnotherStart, this.#signal, async () => {
-      try {
-        return await attempt(onNewConnection, right);
-      } catch (error) {
-        onNewConnection = true;
-        right = error instanceof WrongContent ? error.right : [];
-        if (error instanceof WrongContent) wrong.push(error.etag);
-        const [first, second] = wrong;
-        if (first !== undefined && first === second) this.#events.onCorrupt({ key, etag: first });
-        throw error;
-      }
-    });
   }
 
   /** Goes on where a killed run was; undefined when it has to be fetched from the start. */
@@ -180,61 +138,6 @@ export class Downloader {
       throw error;
     }
   }
-
-  async #fetchSmall(
-    { key, size, digests = {}, executable }: CatalogFile,
-    path: string,
-    turn: number,
-    onNewConnection: boolean,
-  ): Promise<VerifiedFile> {
-    const { pacer, progress, ranges } = this.#tools;
-    const mode = executable ? 0o777 : 0o666;
-    let received = 0;
-    let tries = 0;
-    const onBytes = (count: number): void => {
-      received += count;
-      progress.addBytes(count);
-    };
-    const fetchOnce = async (): Promise<FetchedRange> => {
-      tries += 1;
-      progress.takeBack(received);
-      received = 0;
-      pacer.know(ranges.roundTrip);
-      try {
-        return await ranges.fetch({
-          key,
-          range: { start: 0, end: size },
-          size,
-          etag: undefined,
-          into: { path, mode },
-          algorithms: algorithmsOf(digests),
-          onNewConnection: onNewConnection || tries > 1,
-          signal: this.#signal,
-          onBegun: () => undefined,
-          onCut: () => undefined,
-          onBytes,
-          onDiskBusy: () => progress.diskBusy(),
-        });
-      } catch (error) {
-        if (toModelCacheError(error).code === 'store-throttled') pacer.throttled();
-        throw error;
-      }
-    };
-    try {
-      const fetched = await pacer.smallLanes.run(turn, () => {
-        this.#signal.throwIfAborted();
-        pacer.asked(size);
-        return progress.whileWaiting(() => withRetries(ATTEMPTS, isWorthRetrying, this.#signal, fetchOnce));
-      });
-      const mismatch = firstMismatch(digests, fetched.digests);
-      if (mismatch === undefined) return { digests: fetched.digests, isFlushed: false };
-      await rm(path, { force: true });
-      throw new WrongContent(key, mismatch, fetched.etag);
-    } catch (error) {
-      progress.takeBack(received);
-      throw error;
-    }
-  }
 }
 
 /** How one go at a file begins. */
@@ -244,8 +147,4 @@ interface Start {
   readonly etag: string | undefined;
   /** What is there, in whole blocks. */
   readonly done: readonly ByteRange[];
-}
-
-function isWorthAnotherStart(error: unknown): boolean {
-  return ['object-changed', 'object-digest-differs'].includes(toModelCacheError(error).code);
 }

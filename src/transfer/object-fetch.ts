@@ -155,14 +155,13 @@ export class ObjectFetch {
     const { ranges, pacer, progress } = this.#tools;
     const { wanted, staging, arrival, parts } = this.#object;
     try {
-      const { etag } = await ranges.fetch({
+      await ranges.fetch({
         key: wanted.key,
         range,
         size: wanted.size,
         etag: this.etag,
         into: { fd: staging.file.fd, arrival: arrival.memory },
         parts,
-        algorithms: [],
         onNewConnection,
         signal,
         onBegun: (found, cut) => {
@@ -173,7 +172,6 @@ export class ObjectFetch {
         onBytes,
         onDiskBusy: () => progress.diskBusy(),
       });
-      this.#isOf(etag);
     } catch (error) {
       if (toModelCacheError(error).code === 'store-throttled') pacer.throttled();
       throw error;

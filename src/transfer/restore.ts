@@ -4,18 +4,20 @@ import { filesAtOnce } from './files-at-once.ts';
 import { createPace } from '../cache/pace.ts';
 import type { Publisher } from '../cache/publish.ts';
 import { freeBytes } from '../cache/space.ts';
-import { isResumable, withSmallStaged, withStaged } from '../cache/staging.ts';
+import { isResumable, publishSmall, smallStagedPath, withStaged } from '../cache/staging.ts';
 import type { State } from '../cache/state.ts';
 import { bytesShort } from '../model/budget.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { PaceBounds } from '../model/pace.ts';
+import { handfuls } from '../model/handfuls.ts';
 import { snapshotPath } from '../model/paths.ts';
 import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
 import type { TreeName } from '../model/tree.ts';
 import type { Store } from '../store/store.ts';
-import { Downloader, type VerifiedFile } from './download.ts';
+import { Downloader } from './download.ts';
 import type { Progress } from './progress.ts';
+import type { VerifiedFile } from './verified-file.ts';
 
 type FileItem = Extract<PlanItem, { kind: 'file' }>;
 type LinkItem = Extract<PlanItem, { kind: 'link' }>;
@@ -53,8 +55,8 @@ class RestoreRun {
   /** Ends what is under way when the store has failed one of the files. */
   readonly #storeFailed = new AbortController();
   readonly #signal: AbortSignal;
-  /** File → the links that lead to it. */
-  readonly #linksTo: ReadonlyMap<string, readonly LinkItem[]>;
+  /** Tree → file → the links that lead to it. */
+  readonly #linksTo: ReadonlyMap<TreeName, ReadonlyMap<string, readonly LinkItem[]>>;
   /** `tree commit` of which something wanted is not here. */
   readonly #brokenCommits = new Set<string>();
 
@@ -67,7 +69,10 @@ class RestoreRun {
       onCorrupt: ({ key, etag }) => tools.state.rememberCorrupt(key, etag),
       onResumed: tools.onResumed,
     });
-    this.#linksTo = Map.groupBy(plan.items.filter(isLink), ({ tree, link }) => nameOf(tree, link.to));
+    const linksOf = Map.groupBy(plan.items.filter(isLink), ({ tree }) => tree);
+    this.#linksTo = new Map(
+      Array.from(linksOf, ([tree, links]) => [tree, Map.groupBy(links, ({ link }) => link.to)]),
+    );
   }
 
   /** What killed runs have left, but for the best of each file that is fetched now. */
@@ -82,25 +87,36 @@ class RestoreRun {
   /** Links to files that need no fetching. */
   async linkWhatIsHere(): Promise<void> {
     const pace = createPace();
-    const fetched = new Set(
-      this.#plan.items.filter(isFileToFetch).map(({ tree, path }) => nameOf(tree, path)),
-    );
-    for (const to of this.#linksTo.keys()) {
-      await pace();
-      this.#signal.throwIfAborted();
-      if (!fetched.has(to)) this.#publishLinksTo(to);
+    const fetched = Map.groupBy(this.#plan.items.filter(isFileToFetch), ({ tree }) => tree);
+    for (const [tree, linksOf] of this.#linksTo) {
+      const paths = new Set(fetched.get(tree)?.map(({ path }) => path));
+      for (const to of linksOf.keys()) {
+        await pace();
+        this.#signal.throwIfAborted();
+        if (!paths.has(to)) this.#publishLinksTo(tree, to);
+      }
     }
   }
 
   /** Small ones need no staging of their own, and so many more of them may be on their way. */
   async fetchFiles(): Promise<void> {
     const files = biggestFirst(this.#plan.items.filter(isFileToFetch));
-    const large = files.filter(({ file }) => !isSmall(file));
-    const small = files.filter(({ file }) => isSmall(file));
+    const large = files.filter(({ file }) => !isSmall(file)).values();
+    const small = handfuls(
+      files.filter(({ file }) => isSmall(file)),
+      ({ file }) => file.size,
+      SMALL_AT_ONCE,
+    );
+    const sideBySide = (count: number, work: () => Promise<void>): Promise<void>[] =>
+      Array.from({ length: count }, work);
     try {
       const results = await Promise.allSettled([
-        ...this.#fetchersOf(large, filesAtOnce()),
-        ...this.#fetchersOf(small, SMALL_AT_ONCE),
+        ...sideBySide(filesAtOnce(), async () => {
+          for (const item of large) await this.#fetchOrStop(item, () => this.#fetchLarge(item));
+        }),
+        ...sideBySide(SMALL_AT_ONCE, async () => {
+          for (const items of small) await this.#fetchTogether(items);
+        }),
       ]);
       const failed = results.find((result) => result.status === 'rejected');
       if (failed !== undefined) throw this.#signal.aborted ? this.#signal.reason : failed.reason;
@@ -123,20 +139,23 @@ class RestoreRun {
     }
   }
 
-  /** So many side by side, each of which takes the next file when it is done with one. */
-  #fetchersOf(files: readonly FileItem[], count: number): readonly Promise<void>[] {
-    const queue = files.values();
-    return Array.from({ length: count }, async () => {
-      for (const item of queue) await this.#fetchOrStop(item);
-    });
-  }
-
-  /** What is wrong with one file is noted; what is wrong with the store ends all. */
-  async #fetchOrStop(item: FileItem): Promise<void> {
+  /**
+   * What is wrong with one file is noted; what is wrong with the store ends all. What was fetched and then taken away from
+   * its folder is fetched once `again`.
+   */
+  async #fetchOrStop(item: FileItem, fetch: () => Promise<void>, again = fetch): Promise<void> {
+    const { progress } = this.#tools;
     this.#signal.throwIfAborted();
     try {
-      await this.#fetchAtMostTwice(item);
-      this.#tools.progress.fileDone();
+      try {
+        await fetch();
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (toModelCacheError(error).code !== 'file-changed') throw error;
+        progress.expect(0, item.file.size);
+        await again();
+      }
+      progress.fileDone();
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!isAboutOnePath(error)) {
@@ -147,43 +166,73 @@ class RestoreRun {
     }
   }
 
-  /** What was fetched and then taken away from its folder is fetched once more. */
-  async #fetchAtMostTwice(item: FileItem): Promise<void> {
-    try {
-      await this.#fetch(item);
-    } catch (error) {
-      this.#signal.throwIfAborted();
-      if (toModelCacheError(error).code !== 'file-changed') throw error;
-      this.#tools.progress.expect(0, item.file.size);
-      await this.#fetch(item);
-    }
-  }
-
-  async #fetch({ tree, path, file }: FileItem): Promise<void> {
-    const { publisher, state } = this.#tools;
-    const { dir } = this.#plan;
-    const local = this.#localPath(tree, path);
-    publisher.prepare(local);
-    const publish = (stagedPath: string, { digests, isFlushed }: VerifiedFile): void => {
-      this.#signal.throwIfAborted();
-      state.remember(local, publisher.publishFile(stagedPath, local), digests, isFlushed);
-      this.#publishLinksTo(nameOf(tree, path));
-    };
-    if (isSmall(file)) {
-      await withSmallStaged(dir, file, (staged) => this.#downloader.downloadSmall(file, staged), publish);
-      return;
-    }
+  async #fetchLarge(item: FileItem): Promise<void> {
+    this.#prepare(item);
     await withStaged(
-      dir,
-      file,
-      (staging) => this.#downloader.download(file, staging),
-      publish,
+      this.#plan.dir,
+      item.file,
+      (staging) => this.#downloader.download(item.file, staging),
+      (stagedPath, verified) => this.#publish(item, stagedPath, verified),
       () => isInterrupted(this.#tools.signal),
     );
   }
 
-  #publishLinksTo(to: string): void {
-    for (const item of (this.#linksTo.get(to) ?? []).filter(isToMake)) {
+  /** One that did not come with the others; `failed` is why, where it was tried. */
+  async #fetchSmall(item: FileItem, failed?: unknown): Promise<void> {
+    this.#prepare(item);
+    const path = smallStagedPath(this.#plan.dir, item.file);
+    const verified = await this.#downloader.small.alone({ wanted: item.file, path }, failed);
+    publishSmall(path, () => this.#publish(item, path, verified));
+  }
+
+  /** Each is published as soon as it is there; those that did not go well are then taken care of one by one. */
+  async #fetchTogether(items: readonly FileItem[]): Promise<void> {
+    this.#signal.throwIfAborted();
+    const notByDisk = new Map<FileItem, unknown>();
+    const isDone = (item: FileItem, act: () => void): boolean => {
+      try {
+        act();
+        return true;
+      } catch (error) {
+        notByDisk.set(item, error);
+        return false;
+      }
+    };
+    const files = items
+      .filter((item) => isDone(item, () => this.#prepare(item)))
+      .map((item) => ({ item, wanted: item.file, path: smallStagedPath(this.#plan.dir, item.file) }));
+    const others = await this.#downloader.small.together(files, ({ item, path }, verified) => {
+      if (isDone(item, () => publishSmall(path, () => this.#publish(item, path, verified))))
+        this.#tools.progress.fileDone();
+    });
+    for (const [item, error] of notByDisk)
+      await this.#fetchOrStop(
+        item,
+        () => Promise.reject(error),
+        () => this.#fetchSmall(item),
+      );
+    for (const [{ item }, failed] of others)
+      await this.#fetchOrStop(
+        item,
+        () => this.#fetchSmall(item, failed),
+        () => this.#fetchSmall(item),
+      );
+  }
+
+  #prepare({ tree, path }: FileItem): void {
+    this.#tools.publisher.prepare(this.#localPath(tree, path));
+  }
+
+  #publish({ tree, path }: FileItem, stagedPath: string, { digests, isFlushed }: VerifiedFile): void {
+    const { publisher, state } = this.#tools;
+    const local = this.#localPath(tree, path);
+    this.#signal.throwIfAborted();
+    state.remember(local, publisher.publishFile(stagedPath, local), digests, isFlushed);
+    this.#publishLinksTo(tree, path);
+  }
+
+  #publishLinksTo(tree: TreeName, file: string): void {
+    for (const item of this.#linksOf(tree, file).filter(isToMake)) {
       const path = this.#localPath(item.tree, item.path);
       this.#noteFailures(item, () => this.#tools.publisher.publishLink(path, item.link.target));
     }
@@ -202,11 +251,15 @@ class RestoreRun {
   }
 
   #noteFailure({ tree, path }: PlanItem, error: unknown): void {
-    const lost = [path, ...(this.#linksTo.get(nameOf(tree, path)) ?? []).map((link) => link.path)];
+    const lost = [path, ...this.#linksOf(tree, path).map((link) => link.path)];
     for (const commit of lost.map((name) => snapshotPath(name)?.commit)) {
       if (commit !== undefined) this.#brokenCommits.add(nameOf(tree, commit));
     }
     this.#tools.onFailure({ tree, path, error: toModelCacheError(error) });
+  }
+
+  #linksOf(tree: TreeName, file: string): readonly LinkItem[] {
+    return this.#linksTo.get(tree)?.get(file) ?? [];
   }
 
   #localPath(tree: TreeName, path: string): string {

@@ -1,4 +1,5 @@
 import type { ArrivalMemory } from '../model/arrival.ts';
+import type { ByteRange } from '../model/parts.ts';
 import type { PartsOfRange } from '../model/proof.ts';
 import type { Digests, DigestAlgorithm } from '../model/digest.ts';
 import type { SystemFailure } from '../threads/system-failure.ts';
@@ -16,40 +17,65 @@ export interface ReceiverData {
   readonly ahead?: number;
 }
 
-/** Where bytes go. */
-export type Destination =
-  /** A file that stays the sender's, and is told of what has arrived. */
-  | { readonly fd: number; readonly arrival: ArrivalMemory }
-  /** A file that is made for them, and removed again when they do not come. */
-  | { readonly path: string; readonly mode: number };
+/** A file that stays the sender's, and is told of what has arrived. */
+export interface Destination {
+  readonly fd: number;
+  readonly arrival: ArrivalMemory;
+}
 
-export interface FetchErrand {
+/** A range of an object, into a file that is there. */
+export interface RangeErrand {
+  readonly kind: 'range';
   /** The whole request. */
   readonly request: string;
-  /** Of the object's bytes; without any, all of it is asked for, and has none. */
-  readonly start: number;
-  readonly end: number;
+  /** Of the object's bytes; an empty one of an empty object. */
+  readonly range: ByteRange;
   /** Bytes of the whole object. */
   readonly size: number;
   /** Another one is refused before a byte is written; undefined: any. */
   readonly etag: string | undefined;
   readonly into: Destination;
-  /** Of the bytes of this range; by these it may be a whole small object. */
-  readonly algorithms: readonly DigestAlgorithm[];
   /** Parts to prove on their way; of the others, nothing is said. */
-  readonly parts?: PartsOfRange | undefined;
+  readonly parts: PartsOfRange | undefined;
   readonly onNewConnection: boolean;
 }
 
+/** Small objects, one after the other; the first that fails ends it. */
+export interface FilesErrand {
+  readonly kind: 'files';
+  readonly files: readonly FileToMake[];
+  readonly onNewConnection: boolean;
+}
+
+/** A file that is made of a whole object, and removed again when not all of it comes. */
+export interface FileToMake {
+  /** The whole request. */
+  readonly request: string;
+  /** Bytes of the object. */
+  readonly size: number;
+  readonly path: string;
+  readonly mode: number;
+  readonly algorithms: readonly DigestAlgorithm[];
+}
+
+export type FetchErrand = RangeErrand | FilesErrand;
+
 export type FetchSaid =
-  /** The answer is of this object; its bytes come now. Not told of files that are made here. */
-  | { readonly kind: 'begun'; readonly etag: string }
   /** So many bytes more were written. */
   | { readonly kind: 'moved'; readonly bytes: number }
-  /** It ends here now. */
-  | { readonly kind: 'cut'; readonly end: number };
+  /** The answer to a range is of this object; its bytes come now. */
+  | { readonly kind: 'begun'; readonly etag: string }
+  /** The range ends here now. */
+  | { readonly kind: 'cut'; readonly end: number }
+  /** The next of the files is made; so many bytes of it have not been told yet. */
+  | ({ readonly kind: 'made'; readonly moved: number } & MadeFile);
 
-/** To a fetch that has begun: it is to end here, if it has not come so far. */
+export interface MadeFile {
+  readonly etag: string;
+  readonly digests: Digests;
+}
+
+/** To a range that has begun: it is to end here, if it has not come so far. */
 export interface FetchReply {
   readonly end: number;
 }
@@ -57,20 +83,17 @@ export interface FetchReply {
 export interface Fetched {
   /** Written since it was last told. */
   readonly moved: number;
-  readonly etag: string;
-  readonly digests: Digests;
   readonly connectMs: number | undefined;
 }
 
-/** An answer that is no content. */
-export type Refusal = Answer;
-
-export type FetchFailure = { readonly moved: number } & (
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** A client that knows more may be able to read it. */
-  | { readonly kind: 'unusual'; readonly what: string }
-  | { readonly kind: 'silent' }
-  | { readonly kind: 'cancelled' }
-  | { readonly kind: 'other-object'; readonly etag: string; readonly size: number }
-  | { readonly kind: 'connection' | 'disk'; readonly error: SystemFailure }
-);
+export type FetchFailure = { readonly moved: number } &
+  /** An answer that is no content. */
+  (
+    | { readonly kind: 'refused'; readonly refusal: Answer }
+    /** A client that knows more may be able to read it. */
+    | { readonly kind: 'unusual'; readonly what: string }
+    | { readonly kind: 'silent' }
+    | { readonly kind: 'cancelled' }
+    | { readonly kind: 'other-object'; readonly etag: string; readonly size: number }
+    | { readonly kind: 'connection' | 'disk'; readonly error: SystemFailure }
+  );

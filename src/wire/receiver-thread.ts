@@ -1,18 +1,29 @@
 import { workerData } from 'node:worker_threads';
 import { firstPace } from '../model/pace.ts';
-import { ownDiskSigns, serve } from '../threads/serve.ts';
+import { ownDiskSigns, serve, type Tell } from '../threads/serve.ts';
 import { systemFailure } from '../threads/system-failure.ts';
+import { DiskFailed } from './at-disk.ts';
 import { Silence } from './connection.ts';
-import { Connections } from './connections.ts';
-import type { FetchReply, Fetched, FetchErrand, FetchFailure, FetchSaid, ReceiverData } from './messages.ts';
-import { CutOff, DiskFailed, OtherObject, RangeReader, Refused } from './range-reader.ts';
+import { Connections, type ExchangeOptions } from './connections.ts';
+import { ContentOrRefusal, OtherObject, Refused } from './content.ts';
+import { FileReader } from './file-reader.ts';
+import type {
+  Fetched,
+  FetchErrand,
+  FetchFailure,
+  FetchReply,
+  FetchSaid,
+  FileToMake,
+  FilesErrand,
+  RangeErrand,
+  ReceiverData,
+} from './messages.ts';
+import { CutOff, RangeReader } from './range-reader.ts';
 import { UnusualAnswer } from './response-head.ts';
 
 /** One for all connections: what was read is written before the next read. */
 const READ_BYTES = 1024 * 1024;
 const TELL_EVERY_MS = 50;
-/** While so many others are under way, nobody waits for the result of one small file. */
-const MANY = 16;
 
 class Cancelled extends Error {}
 
@@ -27,7 +38,10 @@ class Broken extends Error {
 }
 
 interface UnderWay {
-  readonly reader: RangeReader;
+  /** Bytes that were written since this was asked last. */
+  takeMoved: () => number;
+  /** To end earlier; false where it cannot. */
+  cut: (end: number) => boolean;
   readonly say: (said: FetchSaid) => void;
   end: (reason: Error) => void;
 }
@@ -40,45 +54,86 @@ const connections = new Connections(endpoint, Buffer.allocUnsafeSlow(READ_BYTES)
 const underWay = new Map<number, UnderWay>();
 
 serve<FetchErrand, FetchSaid, Fetched, FetchFailure, FetchReply>({
-  go: fetchRange,
+  go: (errand, id, tell) =>
+    errand.kind === 'range' ? fetchRange(errand, id, tell) : fetchFiles(errand, id, tell),
   stop: (id) => underWay.get(id)?.end(new Cancelled()),
   hear: (id, { end }) => {
     const fetch = underWay.get(id);
-    if (fetch?.reader.cut(end) === true) fetch.say({ kind: 'cut', end });
+    if (fetch?.cut(end) === true) fetch.say({ kind: 'cut', end });
   },
   failureOf: (error) => failureOf(error as Broken),
-  isOneOfMany: ({ into }) => 'path' in into && underWay.size >= MANY,
 });
 setInterval(tellMoved, TELL_EVERY_MS).unref();
 if (ahead !== undefined)
   connections.openAhead((connectMs) => firstPace(connectMs, { width: ahead, partBytes: 0 }).width - 1);
 
-async function fetchRange(errand: FetchErrand, id: number, say: (said: FetchSaid) => void): Promise<Fetched> {
-  const reader = new RangeReader(errand, disk, () => {
-    if ('fd' in errand.into) say({ kind: 'begun', etag: reader.etag });
-  });
-  const work: UnderWay = { reader, say, end: () => undefined };
+async function fetchRange(errand: RangeErrand, id: number, { say }: Tell<FetchSaid>): Promise<Fetched> {
+  const { request, range, size, onNewConnection } = errand;
+  const reader = new RangeReader(errand, disk, (etag) => say({ kind: 'begun', etag }));
+  const work: UnderWay = {
+    takeMoved: () => reader.takeMoved(),
+    cut: (end) => reader.cut(end),
+    say,
+    end: () => undefined,
+  };
   underWay.set(id, work);
   try {
-    const { connectMs } = await connections.exchange({ head: errand.request }, reader, {
-      onNewConnection: errand.onNewConnection,
-      onBegin: (end) => (work.end = end),
-    });
-    const digests = reader.finish();
-    return { moved: reader.takeMoved(), etag: reader.etag, digests, connectMs };
+    const { connectMs } = await connections.exchange(
+      { head: request },
+      new ContentOrRefusal(range, size, reader),
+      { onNewConnection, onBegin: (end) => (work.end = end) },
+    );
+    return { moved: reader.takeMoved(), connectMs };
   } catch (error) {
-    if (error instanceof CutOff)
-      return { moved: reader.takeMoved(), etag: reader.etag, digests: {}, connectMs: undefined };
-    reader.giveUp();
+    if (error instanceof CutOff) return { moved: reader.takeMoved(), connectMs: undefined };
     throw new Broken(error, reader.takeMoved());
   } finally {
     underWay.delete(id);
   }
 }
 
+async function fetchFiles(
+  { files, onNewConnection }: FilesErrand,
+  id: number,
+  { say, saySoon }: Tell<FetchSaid>,
+): Promise<Fetched> {
+  const work: UnderWay = { takeMoved: () => 0, cut: () => false, say, end: () => undefined };
+  const options = { onNewConnection, onBegin: (end: UnderWay['end']) => (work.end = end) };
+  underWay.set(id, work);
+  let quickest: number | undefined;
+  try {
+    for (const file of files) {
+      const reader = new FileReader(file, disk);
+      work.takeMoved = () => reader.takeMoved();
+      const connectMs = await fetchFile(file, reader, options);
+      if (connectMs !== undefined) quickest = Math.min(quickest ?? Infinity, connectMs);
+      saySoon({ kind: 'made', moved: reader.takeMoved(), etag: reader.etag, digests: reader.digests });
+    }
+    return { moved: 0, connectMs: quickest };
+  } finally {
+    underWay.delete(id);
+  }
+}
+
+async function fetchFile(
+  { request, size }: FileToMake,
+  reader: FileReader,
+  options: ExchangeOptions,
+): Promise<number | undefined> {
+  try {
+    const content = new ContentOrRefusal({ start: 0, end: size }, size, reader);
+    const { connectMs } = await connections.exchange({ head: request }, content, options);
+    reader.finish();
+    return connectMs;
+  } catch (error) {
+    reader.giveUp();
+    throw new Broken(error, reader.takeMoved());
+  }
+}
+
 function tellMoved(): void {
-  for (const { reader, say } of underWay.values()) {
-    const bytes = reader.takeMoved();
+  for (const { takeMoved, say } of underWay.values()) {
+    const bytes = takeMoved();
     if (bytes > 0) say({ kind: 'moved', bytes });
   }
 }

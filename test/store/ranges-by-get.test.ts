@@ -7,7 +7,8 @@ import { after, describe, test } from 'node:test';
 import { ModelCacheError } from '../../src/errors.ts';
 import { Arrival, BLOCK_BYTES } from '../../src/model/arrival.ts';
 import { rangesByGet } from '../../src/store/ranges-by-get.ts';
-import type { ObjectBody, RangeOrder } from '../../src/store/store.ts';
+import type { FileOrder, FilesOrder, ObjectBody, RangeOrder } from '../../src/store/store.ts';
+import type { MadeFile } from '../../src/wire/messages.ts';
 import { sha256 } from '../cache/cache-dir.ts';
 import { bodyOf, storeThat, type Asked } from '../transfer/scripted-store.ts';
 
@@ -22,20 +23,41 @@ const serving = (asked: Asked): ObjectBody => bodyOf(BYTES, asked);
 test('a small file is made with its mode, hashed, and told of as it comes', async () => {
   const path = freshPath();
   const counts: number[] = [];
-  const order = orderOf({ into: { path, mode: 0o640 }, onBytes: (count) => counts.push(count) });
-  const fetched = await rangesByGet(storeThat(serving)).fetch(order);
-  assert.deepEqual(fetched, { etag: 'v1', digests: { sha256: sha256(BYTES) } });
+  const made: MadeFile[] = [];
+  const order = filesOrder([{ path, mode: 0o640 }], {
+    onBytes: (count) => counts.push(count),
+    onMade: (file) => made.push(file),
+  });
+  await rangesByGet(storeThat(serving)).fetchFiles(order);
+  assert.deepEqual(made, [{ etag: 'v1', digests: { sha256: sha256(BYTES) } }]);
   assert.equal(readFileSync(path, 'utf8'), String(BYTES));
   assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
   assert.deepEqual(counts, [10]);
 });
 
+test('small files come one after the other, up to the first that does not', async () => {
+  const paths = [freshPath(), freshPath(), freshPath()];
+  const made: MadeFile[] = [];
+  const store = storeThat((asked) => {
+    if (asked.count === 2) throw new ModelCacheError('object-missing', 'gone');
+    return serving(asked);
+  });
+  const order = filesOrder(
+    paths.map((path) => ({ path })),
+    { onMade: (file) => made.push(file) },
+  );
+  await assert.rejects(rangesByGet(store).fetchFiles(order), { code: 'object-missing' });
+  assert.deepEqual([made.length, store.asked.length], [1, 2]);
+  assert.deepEqual(
+    paths.map((path) => existsSync(path)),
+    [true, false, false],
+  );
+});
+
 test('an empty object is asked for whole', async () => {
   const store = storeThat((asked) => bodyOf(Buffer.alloc(0), asked));
   const path = freshPath();
-  await rangesByGet(store).fetch(
-    orderOf({ into: { path, mode: 0o600 }, range: { start: 0, end: 0 }, size: 0 }),
-  );
+  await rangesByGet(store).fetchFiles(filesOrder([{ path, size: 0 }]));
   assert.equal(store.asked[0]?.range, undefined);
   assert.equal(readFileSync(path).length, 0);
 });
@@ -69,21 +91,15 @@ test('a range is asked for as it was ordered, and written at its place', async (
 interface Row {
   readonly name: string;
   readonly answer: (asked: Asked) => ObjectBody;
-  readonly order?: Partial<RangeOrder>;
+  readonly size?: number;
   readonly throws: object;
 }
 
 const rows: readonly Row[] = [
   {
-    name: 'another object',
-    answer: ({ key, count }) => bodyOf(BYTES, { key, count }, 'v2'),
-    order: { etag: 'v1' },
-    throws: { code: 'object-changed' },
-  },
-  {
     name: 'an object of another size',
     answer: serving,
-    order: { size: 11 },
+    size: 11,
     throws: { code: 'object-size-differs', wanted: '11 bytes', found: '10 bytes' },
   },
   {
@@ -114,14 +130,32 @@ const rows: readonly Row[] = [
 ];
 
 describe('when something else comes, it is an error, and nothing is left of it:', () => {
-  for (const { name, answer, order, throws } of rows)
+  for (const { name, answer, size = 10, throws } of rows)
     test(name, async () => {
       const path = freshPath();
-      await assert.rejects(
-        rangesByGet(storeThat(answer)).fetch(orderOf({ into: { path, mode: 0o600 }, ...order })),
-        throws,
-      );
+      const order = filesOrder([{ path, size }]);
+      await assert.rejects(rangesByGet(storeThat(answer)).fetchFiles(order), throws);
       assert.equal(existsSync(path), false);
+    });
+});
+
+describe('into a file that is there, nothing is written when it is', () => {
+  const others: readonly Row[] = [
+    {
+      name: 'another object',
+      answer: ({ key, count }) => bodyOf(BYTES, { key, count }, 'v2'),
+      throws: { code: 'object-changed' },
+    },
+    ...rows.filter(({ size }) => size !== undefined),
+  ];
+  for (const { name, answer, size = 10, throws } of others)
+    test(name, async () => {
+      const path = freshPath();
+      await using file = await open(path, 'w+');
+      const into = { fd: file.fd, arrival: Arrival.of(size).memory };
+      const order = orderOf({ into, etag: 'v1', size, range: { start: 0, end: size } });
+      await assert.rejects(rangesByGet(storeThat(answer)).fetch(order), throws);
+      assert.equal(readFileSync(path).length, 0);
     });
 });
 
@@ -135,7 +169,7 @@ test('a body that is not read is let go of', async () => {
       return Promise.resolve();
     },
   }));
-  await assert.rejects(rangesByGet(store).fetch(orderOf({ into: { path: freshPath(), mode: 0o600 } })));
+  await assert.rejects(rangesByGet(store).fetchFiles(filesOrder([{ path: freshPath() }])));
   assert.equal(discarded, 1);
 });
 
@@ -144,7 +178,7 @@ test('a file that is there already, or a link that leads elsewhere, is not writt
   writeFileSync(file, 'mine');
   symlinkSync(elsewhere, link);
   for (const path of [file, link]) {
-    const fetching = rangesByGet(storeThat(serving)).fetch(orderOf({ into: { path, mode: 0o600 } }));
+    const fetching = rangesByGet(storeThat(serving)).fetchFiles(filesOrder([{ path }]));
     await assert.rejects(fetching, { code: 'EEXIST' });
   }
   assert.equal(readFileSync(file, 'utf8'), 'mine');
@@ -169,11 +203,25 @@ function orderOf(order: Partial<RangeOrder> & Pick<RangeOrder, 'into'>): RangeOr
     range: { start: 0, end: 10 },
     size: 10,
     etag: undefined,
-    algorithms: ['sha256'],
     onNewConnection: false,
     signal: new AbortController().signal,
     onBegun: () => undefined,
     onCut: () => undefined,
+    onBytes: () => undefined,
+    onDiskBusy: () => undefined,
+    ...order,
+  };
+}
+
+function filesOrder(
+  files: readonly (Partial<FileOrder> & Pick<FileOrder, 'path'>)[],
+  order: Partial<FilesOrder> = {},
+): FilesOrder {
+  return {
+    files: files.map((file) => ({ key: 'k', size: 10, mode: 0o600, algorithms: ['sha256'], ...file })),
+    onNewConnection: false,
+    signal: new AbortController().signal,
+    onMade: () => undefined,
     onBytes: () => undefined,
     onDiskBusy: () => undefined,
     ...order,

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { ModelCacheError } from '../../src/errors.ts';
+import { Arrival } from '../../src/model/arrival.ts';
 import type { S3Settings } from '../../src/store/s3-access.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
-import type { FetchedRange, RangeOrder } from '../../src/store/store.ts';
+import type { FilesOrder } from '../../src/store/store.ts';
+import type { MadeFile } from '../../src/wire/messages.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { sha256 } from '../cache/cache-dir.ts';
 import { listed, soon } from './bodies.ts';
@@ -16,10 +20,17 @@ import { s3Settings } from './s3-settings.ts';
 const scratch = mkdtempSync(join(tmpdir(), 's3-fall-back-'));
 after(() => rmSync(scratch, { recursive: true }));
 let paths = 0;
+const freshPath = (): string => join(scratch, `file-${(paths += 1)}`);
 
 const BODY = '0123456789';
 const CONTENT = { etag: '"e"', 'content-range': 'bytes 0-9/10' };
 const MISSING = 'NoSuchKey';
+const ORDER = {
+  onNewConnection: false,
+  signal: new AbortController().signal,
+  onBytes: (): void => undefined,
+  onDiskBusy: (): void => undefined,
+};
 
 /** A script for whoever asks, the program itself or the SDK. */
 type Answers = (response: ServerResponse, count: number) => void;
@@ -166,23 +177,75 @@ const rows: readonly Row[] = [
   },
 ];
 
-describe('when a store answers a range with', () => {
-  for (const { name, own, sdk = own, fetched, asked, why } of rows)
-    test(name, async () => {
-      const counts = { own: 0, sdk: 0 };
-      const script: Script = (seen, response) => {
-        const who = askerOf(seen);
-        counts[who] += 1;
-        (who === 'own' ? own : sdk)(response, counts[who]);
-      };
-      await withServer(script, async ({ endpoint, seen }) => {
-        await withStore({ endpoint }, async (store, told) => {
-          for (const wanted of fetched) assert.equal(await outcomeOf(store), wanted);
-          assert.deepEqual(seen.map(askerOf), asked);
-          assert.deepEqual(told, why === undefined ? [] : [why]);
+for (const [what, outcomeOf] of [
+  ['a range', outcomeOfRange],
+  ['a small object', outcomeOfFile],
+] as const)
+  describe(`when a store answers for ${what} with`, () => {
+    for (const { name, own, sdk = own, fetched, asked, why } of rows)
+      test(name, async () => {
+        const counts = { own: 0, sdk: 0 };
+        const script: Script = (seen, response) => {
+          const who = askerOf(seen);
+          counts[who] += 1;
+          (who === 'own' ? own : sdk)(response, counts[who]);
+        };
+        await withServer(script, async ({ endpoint, seen }) => {
+          await withStore({ endpoint }, async (store, told) => {
+            for (const wanted of fetched) assert.equal(await outcomeOf(store), wanted);
+            assert.deepEqual(seen.map(askerOf), asked);
+            assert.deepEqual(told, why === undefined ? [] : [why]);
+          });
         });
       });
+  });
+
+test('what is odd in the middle of several small objects is left to the SDK, and what is made is not asked for again', async () => {
+  let asked = 0;
+  const script: Script = (seen, response) => {
+    asked += 1;
+    (asked === 2 && askerOf(seen) === 'own' ? inChunks : well)(response, asked);
+  };
+  await withServer(script, async ({ endpoint, seen }) => {
+    await withStore({ endpoint }, async (store, told) => {
+      const made: MadeFile[] = [];
+      const paths = [1, 2, 3].map(freshPath);
+      await soon(store.ranges.fetchFiles(filesOrder(paths, made)));
+      assert.deepEqual(
+        made.map(({ digests }) => digests.sha256),
+        paths.map(() => sha256(BODY)),
+      );
+      for (const path of paths) assert.equal(readFileSync(path, 'utf8'), BODY);
+      assert.deepEqual(seen.map(askerOf), ['own', 'own', 'sdk', 'sdk']);
+      assert.deepEqual(told, ['content without a length']);
     });
+  });
+});
+
+test('an error is about the one of several small objects that did not come', async () => {
+  const script: Script = (seen, response) => {
+    if (!seen.url.includes('k-2')) return well(response, 0);
+    const words = `<Error><Code>${MISSING}</Code></Error>`;
+    response.writeHead(404, { 'content-length': words.length }).end(words);
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withStore({ endpoint }, async (store) => {
+      const made: MadeFile[] = [];
+      const paths = [1, 2, 3].map(freshPath);
+      const fetching = soon(store.ranges.fetchFiles(filesOrder(paths, made)));
+      await assert.rejects(fetching, (error) => {
+        assert.ok(error instanceof ModelCacheError);
+        assert.equal(error.code, 'object-missing');
+        assert.match(error.message, /k-2/);
+        return true;
+      });
+      assert.equal(made.length, 1);
+      assert.deepEqual(
+        paths.map((path) => existsSync(path)),
+        [true, false, false],
+      );
+    });
+  });
 });
 
 test('content that turns out odd in the middle is asked for again, by the SDK, and told of once', async () => {
@@ -195,9 +258,9 @@ test('content that turns out odd in the middle is asked for again, by the SDK, a
   };
   await withServer(script, async ({ endpoint, seen }) => {
     await withStore({ endpoint }, async (store, told) => {
-      assert.equal(await outcomeOf(store), 'store-failed');
-      assert.equal(await outcomeOf(store), true);
-      assert.equal(await outcomeOf(store), true);
+      assert.equal(await outcomeOfFile(store), 'store-failed');
+      assert.equal(await outcomeOfFile(store), true);
+      assert.equal(await outcomeOfFile(store), true);
       assert.deepEqual(seen.map(askerOf), ['own', 'sdk', 'sdk']);
       assert.deepEqual(told, ['more bytes than were announced']);
     });
@@ -216,7 +279,7 @@ test('a listing in chunks is plain; one that is odd leaves listings to the SDK, 
       assert.deepEqual(told, []);
       assert.deepEqual(await listed(store, 'odd'), ['odd']);
       assert.deepEqual(await listed(store, 'odd'), ['odd']);
-      assert.equal(await outcomeOf(store), true);
+      assert.equal(await outcomeOfFile(store), true);
       assert.deepEqual(seen.map(askerOf), ['own', 'own', 'sdk', 'sdk', 'own']);
       assert.deepEqual(told, ['status 307 for a listing']);
     });
@@ -232,7 +295,7 @@ test('a connection that was kept, and closed in the meantime, is nothing that an
   await withServer(script, async ({ endpoint }) => {
     await withStore({ endpoint }, async (store, told) => {
       for (let round = 0; round < 8; round += 1) {
-        assert.equal(await outcomeOf(store), true);
+        assert.equal(await outcomeOfFile(store), true);
         assert.deepEqual(await listed(store, ''), ['k']);
       }
       assert.deepEqual(told, []);
@@ -253,7 +316,7 @@ test('where a proxy must be gone through, every request goes through it, by the 
     };
     await withStore(settings, async (behind, told) => {
       assert.deepEqual(await listed(behind, ''), ['k']);
-      assert.equal(await outcomeOf(behind), true);
+      assert.equal(await outcomeOfFile(behind), true);
       assert.deepEqual(told, ['HTTP_PROXY is set']);
     });
     assert.deepEqual(store.seen.map(askerOf), ['sdk', 'sdk']);
@@ -271,7 +334,7 @@ test('an address that only the SDK knows is told of when the store is opened, an
     async ({ endpoint, seen }) => {
       await withStore({ endpoint: `${endpoint}/below` }, async (store, told) => {
         assert.deepEqual([told, seen], [['the address of the bucket'], []]);
-        assert.equal(await outcomeOf(store), true);
+        assert.equal(await outcomeOfFile(store), true);
         assert.deepEqual(seen.map(askerOf), ['sdk']);
         assert.equal(told.length, 1);
       });
@@ -296,34 +359,58 @@ async function withStore(
   }
 }
 
-/** Of a fetch of all of an object: whether it is there, and right, or the code of the error, after which nothing is. */
-async function outcomeOf(store: S3Store): Promise<true | string> {
-  const path = join(scratch, `file-${(paths += 1)}`);
+/** Of a small object: whether it is there, and right, or the code of the error, after which nothing is. */
+async function outcomeOfFile(store: S3Store): Promise<true | string> {
+  const path = freshPath();
+  const made: MadeFile[] = [];
   try {
-    const { etag, digests } = await soon(fetchInto(store, path));
-    assert.deepEqual([etag, digests.sha256, readFileSync(path, 'utf8')], ['"e"', sha256(BODY), BODY]);
-    return true;
+    await soon(store.ranges.fetchFiles(filesOrder([path], made)));
   } catch (error) {
-    if (error instanceof assert.AssertionError) throw error;
     assert.equal(existsSync(path), false);
     return (error as { code: string }).code;
   }
+  const [{ etag, digests } = assert.fail('not told')] = made;
+  assert.deepEqual([etag, digests], ['"e"', { sha256: sha256(BODY) }]);
+  assert.equal(readFileSync(path, 'utf8'), BODY);
+  return true;
 }
 
-function fetchInto(store: S3Store, path: string): Promise<FetchedRange> {
-  const order: RangeOrder = {
-    key: 'k',
-    range: { start: 0, end: 10 },
-    size: 10,
-    etag: undefined,
-    into: { path, mode: 0o600 },
-    algorithms: ['sha256'],
-    onNewConnection: false,
-    signal: new AbortController().signal,
-    onBegun: () => undefined,
-    onCut: () => undefined,
-    onBytes: () => undefined,
-    onDiskBusy: () => undefined,
+function filesOrder(paths: readonly string[], made: MadeFile[]): FilesOrder {
+  return {
+    ...ORDER,
+    files: paths.map((path, index) => ({
+      key: `k-${index + 1}`,
+      size: 10,
+      path,
+      mode: 0o600,
+      algorithms: ['sha256'],
+    })),
+    onMade: (file) => made.push(file),
   };
-  return store.ranges.fetch(order);
+}
+
+/** Of all of an object as a range: whether it is there, and right, or the code of the error. */
+async function outcomeOfRange(store: S3Store): Promise<true | string> {
+  const path = freshPath();
+  await using file = await open(path, 'w+');
+  const into = { fd: file.fd, arrival: Arrival.of(10).memory };
+  const etags: string[] = [];
+  try {
+    await soon(
+      store.ranges.fetch({
+        ...ORDER,
+        key: 'k',
+        range: { start: 0, end: 10 },
+        size: 10,
+        etag: undefined,
+        into,
+        onBegun: (etag) => etags.push(etag),
+        onCut: () => undefined,
+      }),
+    );
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+  assert.deepEqual([etags, readFileSync(path, 'utf8')], [['"e"'], BODY]);
+  return true;
 }

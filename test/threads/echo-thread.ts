@@ -6,8 +6,8 @@ const replies = new Map<number, (reply: string) => void>();
 
 /** Does what it is told to: says numbers, fails, waits for a stop or a reply, stays at the disk. */
 serve<{ readonly say: number; readonly last: string }, number, string, string, string>({
-  go: async ({ say, last }, id, said) => {
-    for (let number = 1; number <= say; number += 1) said(number);
+  go: async ({ say: count, last }, id, { say, saySoon }) => {
+    for (let number = 1; number <= count; number += 1) (number % 2 === 1 ? saySoon : say)(number);
     if (last === 'fail') throw new Error('as told');
     if (last === 'wait') await new Promise<void>((stop) => stops.set(id, stop));
     if (last === 'disk') disk.during(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300));

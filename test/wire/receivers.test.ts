@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Arrival, BLOCK_BYTES } from '../../src/model/arrival.ts';
-import type { FetchErrand, Fetched } from '../../src/wire/messages.ts';
-import { FetchFailed, Receivers, type FetchEvents } from '../../src/wire/receivers.ts';
+import type { Fetched, FileToMake, RangeErrand } from '../../src/wire/messages.ts';
+import { FetchFailed, Receivers, type FilesEvents, type RangeEvents } from '../../src/wire/receivers.ts';
 import { sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
 import { GET, plainAnswer, withTcp, type Answer, type ScriptedTcp } from './scripted-tcp.ts';
@@ -24,12 +24,54 @@ const whole: Answer = (socket) => void socket.write(plainAnswer(BODY, ETAG));
 test('a small file is made, hashed, and told of when all of it is there', async () => {
   await receiving(whole, async (receivers, { asked }) => {
     const path = freshPath();
-    const told: (string | number)[] = [];
-    const fetched = await fetchBy(receivers, { into: { path, mode: 0o600 } }, told);
+    const told: unknown[] = [];
+    await makeBy(receivers, [{ path }], told);
     assert.equal(readFileSync(path, 'utf8'), BODY);
-    assert.deepEqual([fetched.etag, fetched.digests], ['"e"', { sha256: sha256(BODY) }]);
-    assert.deepEqual(told, [10]);
+    assert.deepEqual(told, [10, '"e"', sha256(BODY), 0]);
     assert.equal(asked[0]?.head, GET);
+  });
+});
+
+test('several come one after the other over one connection, and each is told of in its order', async () => {
+  const answer: Answer = (socket, { head }) => {
+    const name = /GET \/(\d+)/.exec(head)?.[1] ?? '';
+    socket.write(plainAnswer(name.padStart(10, '-'), ETAG));
+  };
+  await receiving(answer, async (receivers, { asked, sockets }) => {
+    const files = ['1', '2', '3'].map((name) => ({
+      path: freshPath(),
+      request: GET.replace('/k', `/${name}`),
+    }));
+    const told: unknown[] = [];
+    await makeBy(receivers, files, told);
+    const contents = files.map(({ path }) => readFileSync(path, 'utf8'));
+    assert.deepEqual(contents, ['---------1', '---------2', '---------3']);
+    assert.deepEqual(told, [...contents.flatMap((content) => [10, '"e"', sha256(content)]), 0]);
+    assert.deepEqual([asked.length, sockets.length], [3, 1]);
+  });
+});
+
+test('the first that does not come ends them: those before it are told of, and those behind it not asked for', async () => {
+  const answer: Answer = (socket, { head }) => {
+    if (head.includes('/2')) socket.end(plainAnswer(BODY, ETAG).slice(0, -3));
+    else socket.write(plainAnswer(BODY, ETAG));
+  };
+  await receiving(answer, async (receivers, { asked }) => {
+    const files = ['1', '2', '3'].map((name) => ({
+      path: freshPath(),
+      request: GET.replace('/k', `/${name}`),
+    }));
+    const told: unknown[] = [];
+    await assert.rejects(
+      makeBy(receivers, files, told),
+      (error) => error instanceof FetchFailed && error.failure.kind === 'connection',
+    );
+    assert.deepEqual(told, [10, '"e"', sha256(BODY), 7]);
+    assert.equal(asked.length, 2);
+    assert.deepEqual(
+      files.map(({ path }) => existsSync(path)),
+      [true, false, false],
+    );
   });
 });
 
@@ -48,7 +90,7 @@ test('a range of a file is written into it; its object is told of first, and its
     const arrival = Arrival.of(size);
     const told: (string | number)[] = [];
     const into = { fd: file.fd, arrival: arrival.memory };
-    await fetchBy(receivers, { start: BLOCK_BYTES, end: size, size, into, algorithms: [] }, told);
+    await fetchBy(receivers, { range: { start: BLOCK_BYTES, end: size }, size, into }, told);
     assert.equal(told[0], '"e"');
     assert.equal(told.at(-1), 100);
     assert.equal(
@@ -79,27 +121,21 @@ test('a range ends earlier when it is cut: its connection is not used again, and
     const into = { fd: file.fd, arrival: arrival.memory };
     let bytes = 0;
     const cuts: number[] = [];
-    const fetched = await fetchBy(
-      receivers,
-      { start: 0, end: size, size, into, algorithms: [] },
-      [],
-      undefined,
-      {
-        onBegun: (_, cut) => {
-          cut(size + 1);
-          cut(2 * BLOCK_BYTES);
-        },
-        onCut: (end) => {
-          cuts.push(end);
-          more.resolve();
-        },
-        onBytes: (count) => (bytes += count),
+    await fetchBy(receivers, { range: { start: 0, end: size }, size, into }, [], undefined, {
+      onBegun: (_, cut) => {
+        cut(size + 1);
+        cut(2 * BLOCK_BYTES);
       },
-    );
-    assert.deepEqual([cuts, bytes, fetched.etag], [[2 * BLOCK_BYTES], 2 * BLOCK_BYTES, '"e"']);
+      onCut: (end) => {
+        cuts.push(end);
+        more.resolve();
+      },
+      onBytes: (count) => (bytes += count),
+    });
+    assert.deepEqual([cuts, bytes], [[2 * BLOCK_BYTES], 2 * BLOCK_BYTES]);
     assert.equal(arrival.reachFrom(0, size), 2 * BLOCK_BYTES);
     assert.equal(readFileSync(path).length, 2 * BLOCK_BYTES);
-    await fetchBy(receivers, { start: 0, end: size, size, into, algorithms: [] });
+    await fetchBy(receivers, { range: { start: 0, end: size }, size, into });
     assert.equal(sockets.length, 2);
   });
 });
@@ -116,7 +152,7 @@ test('many at once come each into its own file, over connections that are kept',
         batch.map(async (name) => {
           const path = freshPath();
           const request = GET.replace('/k', `/${name}`);
-          await fetchBy(receivers, { request, into: { path, mode: 0o600 } });
+          await makeBy(receivers, [{ request, path }]);
           assert.equal(readFileSync(path, 'utf8'), name.padStart(10, '-'));
         }),
       );
@@ -129,7 +165,7 @@ test('many at once come each into its own file, over connections that are kept',
 interface Row {
   readonly name: string;
   readonly answer: Answer;
-  readonly errand?: Partial<FetchErrand>;
+  readonly file?: Partial<FileToMake>;
   readonly failure: object;
   /** Bytes that were told of. */
   readonly moved?: number;
@@ -155,15 +191,9 @@ const failures: readonly Row[] = [
     failure: { kind: 'unusual', what: 'content without a length' },
   },
   {
-    name: 'another object',
-    answer: whole,
-    errand: { etag: '"f"' },
-    failure: { kind: 'other-object', etag: '"e"', size: 10 },
-  },
-  {
     name: 'an object of another size',
     answer: whole,
-    errand: { size: 11, end: 11 },
+    file: { size: 11 },
     failure: { kind: 'other-object', etag: '"e"', size: 10 },
   },
   {
@@ -187,20 +217,20 @@ const failures: readonly Row[] = [
   {
     name: 'a folder that is not there',
     answer: whole,
-    errand: { into: { path: join(scratch, 'no', 'folder'), mode: 0o600 } },
+    file: { path: join(scratch, 'no', 'folder') },
     failure: { kind: 'disk', error: { code: 'ENOENT', syscall: 'open' } },
   },
 ];
 
 describe('what did not come is a failure of its kind, and nothing is left of it:', () => {
-  for (const { name, answer, errand, failure, moved = 0 } of failures)
+  for (const { name, answer, file, failure, moved = 0 } of failures)
     test(name, async () => {
       await receiving(
         answer,
         async (receivers) => {
           const path = freshPath();
           const told: (string | number)[] = [];
-          const fetching = fetchBy(receivers, { into: { path, mode: 0o600 }, ...errand }, told);
+          const fetching = makeBy(receivers, [{ path, ...file }], told);
           await assert.rejects(fetching, (error) => {
             assert.ok(error instanceof FetchFailed);
             assert.partialDeepStrictEqual(error.failure, failure);
@@ -219,7 +249,7 @@ test('a stop ends it, and its file may be closed then', async () => {
   await receiving(answer, async (receivers) => {
     const path = freshPath();
     const stop = new AbortController();
-    const fetching = fetchBy(receivers, { into: { path, mode: 0o600 } }, [], stop.signal);
+    const fetching = makeBy(receivers, [{ path }], [], stop.signal);
     fetching.catch(() => undefined);
     while (!existsSync(path)) await sleep(5);
     stop.abort();
@@ -235,12 +265,7 @@ test('what was stopped before it began is never asked for twice, and ends', asyn
   await receiving(
     () => undefined,
     async (receivers, { asked }) => {
-      const fetching = fetchBy(
-        receivers,
-        { into: { path: freshPath(), mode: 0o600 } },
-        [],
-        AbortSignal.abort(),
-      );
+      const fetching = makeBy(receivers, [{ path: freshPath() }], [], AbortSignal.abort());
       await assert.rejects(
         fetching,
         (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
@@ -254,7 +279,7 @@ test('when the thread ends, so does whatever it was on', async () => {
   await receiving(
     () => undefined,
     async (receivers, { asked }) => {
-      const fetching = fetchBy(receivers, { into: { path: freshPath(), mode: 0o600 } });
+      const fetching = makeBy(receivers, [{ path: freshPath() }]);
       fetching.catch(() => undefined);
       while (asked.length === 0) await sleep(5);
       receivers.close();
@@ -270,7 +295,7 @@ test('what is prepared has its connections when it is fetched', async () => {
   await receiving(whole, async (receivers, { asked, sockets }) => {
     receivers.prepare(3);
     while (sockets.length < 3) await sleep(5);
-    const fetch = (): Promise<Fetched> => fetchBy(receivers, { into: { path: freshPath(), mode: 0o600 } });
+    const fetch = (): Promise<Fetched> => makeBy(receivers, [{ path: freshPath() }]);
     await Promise.all([fetch(), fetch(), fetch()]);
     assert.deepEqual([asked.length, sockets.length], [3, 3]);
   });
@@ -293,20 +318,46 @@ test('a thread that waits has little load, and what has no thread has none', asy
 
 function fetchBy(
   receivers: Receivers,
-  errand: Partial<FetchErrand> & Pick<FetchErrand, 'into'>,
+  errand: Partial<RangeErrand> & Pick<RangeErrand, 'into' | 'range' | 'size'>,
   told: (string | number)[] = [],
   signal?: AbortSignal,
-  more: Partial<FetchEvents> = {},
+  more: Partial<RangeEvents> = {},
 ): Promise<Fetched> {
-  const events: FetchEvents = {
+  const events: RangeEvents = {
     onBegun: (etag) => told.push(etag),
     onCut: () => undefined,
     onBytes: (count) => told.push(count),
     onDiskBusy: () => undefined,
     ...more,
   };
-  const all = { request: GET, start: 0, end: 10, size: 10, etag: undefined, onNewConnection: false };
-  return soon(receivers.fetch({ ...all, algorithms: ['sha256'], ...errand }, events, signal));
+  const all = {
+    kind: 'range',
+    request: GET,
+    etag: undefined,
+    parts: undefined,
+    onNewConnection: false,
+  } as const;
+  return soon(receivers.fetch({ ...all, ...errand }, events, signal));
+}
+
+function makeBy(
+  receivers: Receivers,
+  files: readonly (Partial<FileToMake> & Pick<FileToMake, 'path'>)[],
+  told: unknown[] = [],
+  signal?: AbortSignal,
+): Promise<Fetched> {
+  const events: FilesEvents = {
+    onMade: ({ etag, digests }) => told.push(etag, digests.sha256),
+    onBytes: (count) => told.push(count),
+    onDiskBusy: () => undefined,
+  };
+  const file = { request: GET, size: 10, mode: 0o600, algorithms: ['sha256'] } as const;
+  const errand = {
+    kind: 'files',
+    files: files.map((own) => ({ ...file, ...own })),
+    onNewConnection: false,
+  } as const;
+  return soon(receivers.fetchFiles(errand, events, signal));
 }
 
 async function receiving(

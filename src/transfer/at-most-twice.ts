@@ -1,0 +1,45 @@
+import { toModelCacheError } from '../errors.ts';
+import type { ByteRange } from '../model/parts.ts';
+import { withRetries } from './retry.ts';
+import { WrongContent } from './wrong-content.ts';
+
+/** An object that was read whole twice, on different connections, and was wrong both times. */
+export interface CorruptObject {
+  readonly key: string;
+  readonly etag: string;
+}
+
+export interface WholeTries {
+  readonly key: string;
+  readonly signal: AbortSignal;
+  readonly onCorrupt: (object: CorruptObject) => void;
+}
+
+/**
+ * `attempt` is called a second time, on new connections, where the object was replaced meanwhile or arrived wrong; `right`
+ * is there already.
+ */
+export async function atMostTwice<T>(
+  { key, signal, onCorrupt }: WholeTries,
+  attempt: (onNewConnection: boolean, right: readonly ByteRange[]) => Promise<T>,
+): Promise<T> {
+  const wrong: (string | undefined)[] = [];
+  let onNewConnection = false;
+  let right: readonly ByteRange[] = [];
+  return withRetries(2, isWorthAnotherStart, signal, async () => {
+    try {
+      return await attempt(onNewConnection, right);
+    } catch (error) {
+      onNewConnection = true;
+      right = error instanceof WrongContent ? error.right : [];
+      if (error instanceof WrongContent) wrong.push(error.etag);
+      const [first, second] = wrong;
+      if (first !== undefined && first === second) onCorrupt({ key, etag: first });
+      throw error;
+    }
+  });
+}
+
+export function isWorthAnotherStart(error: unknown): boolean {
+  return ['object-changed', 'object-digest-differs'].includes(toModelCacheError(error).code);
+}
