@@ -6,6 +6,9 @@ import type { Contestant, Job } from './contestant.ts';
 
 export const restore = running('model-cache', () => ['init']);
 
+/** As the C reader asks. */
+export const unsignedRestore = running('model-cache, unsigned', () => ['init', '--no-sign-request']);
+
 /** The listing and the manifests are read, and what there is to do is printed. */
 export const plan = running('model-cache --dry-run', () => ['init', '--dry-run']);
 

@@ -48,11 +48,13 @@ const WHAT_BOUNDS_IT = `## What bounds it
   than s5cmd's start: together nearly all that two processors give in the time of s5cmd, if neither ever waits.
 - **The link, where it is slower than both** (1 Gbit/s). Before the first byte come Node's start and this program's, the listing, and a manifest, each at least one way there and back: what \`--dry-run\` takes says how long about. The
   C reader does none of that. Then TCP finds out what the link carries, and what is shared out of the last requests takes its way there and back.
-- **Many small files.** About half is what the server does for each request. The rest is spread over the thread that receives, and over what the C reader does without: signatures, names and links, Node's start, its compilers and its garbage collection.
+- **Many small files.** More than half is what the server does for each request; a signature alone makes it take longer, as the unsigned row shows, and the C reader signs nothing. The rest is spread over the thread that receives, whose hashes and
+  system calls the C reader has, too, and over what it does without: names and links, the plan, Node's start, its compilers and its garbage collection. No share of that is large.
 - **Nothing to do for many files**: all of it is one thread. "Where the time goes" says with what: no share of it is large.
 - **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256. The C reader with both says what that takes. Ours also reads each part
   twice, once to hash it and once to send it: to keep the parts under way in memory instead would take 32 MiB more.
-- **Memory**: most is Node's, for itself and for each thread ("Start-up"). On two processors a restore has one or two threads beside its first one, with more up to six; an upload has one. Of many small files, each takes some KiB for its names and its digest ("Growth").`;
+- **Memory**: most is Node's, for itself and for each thread ("Start-up"); behind each table of "Where the time goes" is what it was of. On two processors a restore has one or two threads beside its first one, with more up to six; an upload has one.
+  Of many small files each takes about a KiB of the heap, for its names and its digests, and while they are being planned several; and a heap is half again as large as what it holds before it is collected.`;
 
 const WHAT_IT_DOES_NOT_SHOW = `## What it does not show
 

@@ -118,8 +118,8 @@ function publicPolicy(bucket: string): object {
       {
         Effect: 'Allow',
         Principal: '*',
-        Action: ['s3:GetObject', 's3:PutObject'],
-        Resource: `arn:aws:s3:::${bucket}/*`,
+        Action: ['s3:GetObject', 's3:ListBucket', 's3:PutObject'],
+        Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
       },
     ],
   };

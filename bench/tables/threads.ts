@@ -1,15 +1,17 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Command, Contestant } from '../contestants/contestant.ts';
 import * as modelCache from '../contestants/model-cache.ts';
-import { F5, SMALL_FILES } from '../data-sets.ts';
+import { F5, manyFiles, SMALL_FILES } from '../data-sets.ts';
 import type { Entrant } from '../measure/race.ts';
 import { BuiltSources } from '../measure/built-sources.ts';
+import { mostMemoryOf } from '../measure/memory-kinds.ts';
 import { processorSeconds } from '../measure/processors.ts';
 import { threadTimesOf } from '../measure/thread-times.ts';
 import { profileOf, type CpuProfile, type ThreadProfile } from '../report/cpu-profile.ts';
+import { formatMemory } from '../report/memory-words.ts';
 import { formatThreads, type RunTimes } from '../report/thread-table.ts';
 import type { Table } from '../report/table.ts';
 import { FreshMinio } from '../stores/fresh-minio.ts';
@@ -55,13 +57,14 @@ const WORKS: readonly Work[] = [
   overLink('The F5 set', NEAR),
   overLink('A tenth of the F5 set', FAR),
   ['The small files from MinIO', async (place, look) => look(await onMinio(place, SMALL_FILES))],
+  ['10 000 small files from MinIO', async (place, look) => look(await onMinio(place, manyFiles(10_000)))],
 ];
 
 /** Ours alone: what each of its threads took, and what it was busy with. */
 export async function threads(place: Workplace): Promise<readonly Table[]> {
   if (!place.options.tools.includes('model-cache')) return [];
   const text = [
-    'Ours alone, one run each for the times and one under `node --cpu-prof` for what they were spent on; a name with a slash is a folder of `src/`, and shares below 3 % are left out. A thread that is neither on a ' +
+    'Ours alone, one run each for the times, one under `node --cpu-prof` for what they were spent on, and one for the memory; a name with a slash is a folder of `src/`, and shares below 3 % are left out. A thread that is neither on a ' +
       'processor nor ready for one waits: for bytes, for a disk, or for another thread.',
   ];
   const look: Look = ({ site, stored }, contestant = modelCache.restore) =>
@@ -87,12 +90,14 @@ function overLink(what: string, over: OverLink): Work {
   return [`${what} over ${linkWords(over.link)}`, run];
 }
 
-/** Once for the times, and once for what they were spent on. */
+/** Once for the times, once for what they were spent on, and once for the memory. */
 async function lookAt(place: Workplace, site: Site, entrant: Entrant): Promise<string> {
   const folder = mkdtempSync(join(place.scratch.dir, 'profiles-'));
   try {
     const times = await once(entrant, (command) => timed(site, command));
-    return formatThreads(times, await once(entrant, (command) => profiled(site, command, folder)));
+    const profiles = await once(entrant, (command) => profiled(site, command, folder));
+    const memory = await once(entrant, ({ argv, env }) => toTheEnd(site, argv, env, mostMemoryOf));
+    return [formatThreads(times, profiles), formatMemory(memory)].join('\n\n');
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -109,7 +114,7 @@ async function once<T>(entrant: Entrant, run: (command: Command) => Promise<T>):
 async function timed(site: Site, { argv, env }: Command): Promise<RunTimes> {
   const before = { server: processorSeconds(site.serverPids()), link: processorSeconds(site.linkPids) };
   const start = performance.now();
-  const threads = await runToEnd(site, argv, env);
+  const threads = await toTheEnd(site, argv, env, threadTimesOf);
   return {
     wall: (performance.now() - start) / 1000,
     serverCpu: processorSeconds(site.serverPids()) - before.server,
@@ -125,10 +130,11 @@ async function profiled(
   folder: string,
 ): Promise<readonly ThreadProfile[]> {
   const [node = '', ...rest] = argv;
-  await runToEnd(
+  await toTheEnd(
     site,
     [node, '--cpu-prof', `--cpu-prof-interval=${SAMPLE_US}`, `--cpu-prof-dir=${folder}`, ...rest],
     env,
+    threadTimesOf,
   );
   const sources = new BuiltSources();
   return readdirSync(folder).map((name) =>
@@ -138,15 +144,16 @@ async function profiled(
   );
 }
 
-async function runToEnd(
+async function toTheEnd<T>(
   site: Site,
   argv: readonly string[],
   env: Command['env'],
-): Promise<RunTimes['threads']> {
+  follow: (child: ChildProcess) => Promise<T>,
+): Promise<T> {
   const [program = '', ...args] = site.from(argv);
   const child = spawn(program, args, { env, stdio: 'ignore' });
-  const threads = await threadTimesOf(child);
+  const found = await follow(child);
   if (child.exitCode !== 0)
     throw new Error(`wanted model-cache to succeed under observation, found the exit code ${child.exitCode}`);
-  return threads;
+  return found;
 }
