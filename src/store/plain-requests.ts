@@ -51,13 +51,13 @@ export class PlainRequests {
     }
   }
 
-  /** For objects that are asked for soon, of which there may be many. Throws the same. */
-  async gets(): Promise<GetText> {
+  /** For objects that are asked for soon, of which there may be many; the first is `forKey`. Throws the same. */
+  async gets(forKey: string | undefined): Promise<GetText> {
     try {
       const text = await this.#signer.gets();
       return (key, lines) => text(this.names.keyOf(key), lines);
     } catch (error) {
-      throw this.names.explain(undefined, error);
+      throw this.names.explain(forKey, error);
     }
   }
 

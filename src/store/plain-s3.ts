@@ -107,7 +107,7 @@ export class PlainS3 {
 
   async fetch(order: RangeOrder): Promise<void> {
     const { key, range, size, etag, into, onNewConnection, signal } = order;
-    const get = await this.#requests.gets();
+    const get = await this.#requests.gets(key);
     signal.throwIfAborted();
     const request = get(key, headerLines(range, etag));
     const parts = order.parts && partsOf(range, order.parts);
@@ -121,7 +121,7 @@ export class PlainS3 {
 
   async fetchFiles(order: FilesOrder): Promise<void> {
     const { files, onNewConnection, signal, onMade } = order;
-    const get = await this.#requests.gets();
+    const get = await this.#requests.gets(files[0]?.key);
     signal.throwIfAborted();
     const toMake = files.map(({ key, size, path, mode, algorithms }) => {
       const request = get(key, headerLines({ start: 0, end: size }, undefined));

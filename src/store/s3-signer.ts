@@ -71,7 +71,7 @@ export class S3Signer {
   async gets(): Promise<GetText> {
     const { base, hostHeader } = this.#address;
     const signing = await this.#gets?.now();
-    const common = headerLines(signing?.headers ?? { host: hostHeader });
+    const common = headerLines(signing?.headers ?? unsignedHeaders(hostHeader));
     return (key, lines) => {
       const path = `${base}${escapedKey(key)}`;
       const authorization = signing === undefined ? '' : `authorization: ${signing.authorization(path)}\r\n`;
@@ -86,7 +86,7 @@ export class S3Signer {
     headers: Readonly<Record<string, string>>,
   ): Promise<SignedRequest['headers']> {
     const host = this.#address.hostHeader;
-    const all = { host, 'x-amz-content-sha256': EMPTY_SHA256, ...headers };
+    const all = { ...unsignedHeaders(host), ...headers };
     const { endpoint } = this.#address;
     const request = {
       method,
@@ -99,6 +99,10 @@ export class S3Signer {
     const signed = this.#signature === undefined ? request : await this.#signature.sign(request);
     return signed.headers;
   }
+}
+
+function unsignedHeaders(host: string): Readonly<Record<string, string>> {
+  return { host, 'x-amz-content-sha256': EMPTY_SHA256 };
 }
 
 /** Request line and headers as they are sent, with the empty line. */

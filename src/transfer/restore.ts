@@ -16,6 +16,7 @@ import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts
 import type { TreeName } from '../model/tree.ts';
 import type { Store } from '../store/store.ts';
 import { Downloader } from './download.ts';
+import { InTurn } from './in-turn.ts';
 import type { Progress } from './progress.ts';
 import type { VerifiedFile } from './verified-file.ts';
 
@@ -57,6 +58,8 @@ class RestoreRun {
   readonly #signal: AbortSignal;
   /** Tree → file → the links that lead to it. */
   readonly #linksTo: ReadonlyMap<TreeName, ReadonlyMap<string, readonly LinkItem[]>>;
+  /** Of small files; a disk that is slow keeps nobody else waiting for long. */
+  readonly #publishing = new InTurn();
   /** `tree commit` of which something wanted is not here. */
   readonly #brokenCommits = new Set<string>();
 
@@ -112,10 +115,10 @@ class RestoreRun {
     try {
       const results = await Promise.allSettled([
         ...sideBySide(filesAtOnce(), async () => {
-          for (const item of large) await this.#fetchOrStop(item, () => this.#fetchLarge(item));
+          for (const item of large) await this.#fetchLarge(item);
         }),
         ...sideBySide(SMALL_AT_ONCE, async () => {
-          for (const items of small) await this.#fetchTogether(items);
+          for (const items of small) await this.#fetchSmall(items);
         }),
       ]);
       const failed = results.find((result) => result.status === 'rejected');
@@ -139,34 +142,26 @@ class RestoreRun {
     }
   }
 
-  /**
-   * What is wrong with one file is noted; what is wrong with the store ends all. What was fetched and then taken away from
-   * its folder is fetched once `again`.
-   */
-  async #fetchOrStop(item: FileItem, fetch: () => Promise<void>, again = fetch): Promise<void> {
-    const { progress } = this.#tools;
+  /** What was fetched and then taken away from its folder is fetched once more. */
+  async #fetchLarge(item: FileItem): Promise<void> {
     this.#signal.throwIfAborted();
     try {
       try {
-        await fetch();
+        await this.#stageLarge(item);
       } catch (error) {
         this.#signal.throwIfAborted();
-        if (toModelCacheError(error).code !== 'file-changed') throw error;
-        progress.expect(0, item.file.size);
-        await again();
+        if (!isTakenAway(error)) throw error;
+        this.#tools.progress.expect(0, item.file.size);
+        await this.#stageLarge(item);
       }
-      progress.fileDone();
+      this.#tools.progress.fileDone();
     } catch (error) {
+      this.#failed(item, error);
       this.#signal.throwIfAborted();
-      if (!isAboutOnePath(error)) {
-        this.#storeFailed.abort(error);
-        throw error;
-      }
-      this.#noteFailure(item, error);
     }
   }
 
-  async #fetchLarge(item: FileItem): Promise<void> {
+  async #stageLarge(item: FileItem): Promise<void> {
     this.#prepare(item);
     await withStaged(
       this.#plan.dir,
@@ -177,46 +172,54 @@ class RestoreRun {
     );
   }
 
-  /** One that did not come with the others; `failed` is why, where it was tried. */
-  async #fetchSmall(item: FileItem, failed?: unknown): Promise<void> {
-    this.#prepare(item);
-    const path = smallStagedPath(this.#plan.dir, item.file);
-    const verified = await this.#downloader.small.alone({ wanted: item.file, path }, failed);
-    publishSmall(path, () => this.#publish(item, path, verified));
+  /** The same for some small ones, each of which is published as soon as it is there. */
+  async #fetchSmall(items: readonly FileItem[]): Promise<void> {
+    const takenAway: FileItem[] = [];
+    await this.#makeSmall(items, (item, error) => {
+      if (isTakenAway(error)) takenAway.push(item);
+      else this.#failed(item, error);
+    });
+    for (const { file } of takenAway) this.#tools.progress.expect(0, file.size);
+    await this.#makeSmall(takenAway, (item, error) => this.#failed(item, error));
   }
 
-  /** Each is published as soon as it is there; those that did not go well are then taken care of one by one. */
-  async #fetchTogether(items: readonly FileItem[]): Promise<void> {
+  async #makeSmall(
+    items: readonly FileItem[],
+    onFailed: (item: FileItem, error: unknown) => void,
+  ): Promise<void> {
     this.#signal.throwIfAborted();
-    const notByDisk = new Map<FileItem, unknown>();
     const isDone = (item: FileItem, act: () => void): boolean => {
       try {
         act();
         return true;
       } catch (error) {
-        notByDisk.set(item, error);
+        onFailed(item, error);
         return false;
       }
     };
     const files = items
       .filter((item) => isDone(item, () => this.#prepare(item)))
       .map((item) => ({ item, wanted: item.file, path: smallStagedPath(this.#plan.dir, item.file) }));
-    const others = await this.#downloader.small.together(files, ({ item, path }, verified) => {
-      if (isDone(item, () => publishSmall(path, () => this.#publish(item, path, verified))))
-        this.#tools.progress.fileDone();
-    });
-    for (const [item, error] of notByDisk)
-      await this.#fetchOrStop(
-        item,
-        () => Promise.reject(error),
-        () => this.#fetchSmall(item),
-      );
-    for (const [{ item }, failed] of others)
-      await this.#fetchOrStop(
-        item,
-        () => this.#fetchSmall(item, failed),
-        () => this.#fetchSmall(item),
-      );
+    try {
+      await this.#downloader.small.fetch(files, {
+        onVerified: ({ item, path }, verified) =>
+          this.#publishing.put(() => {
+            if (isDone(item, () => publishSmall(path, () => this.#publish(item, path, verified))))
+              this.#tools.progress.fileDone();
+          }),
+        onFailed: ({ item }, error) => onFailed(item, error),
+      });
+    } finally {
+      await this.#publishing.settled();
+    }
+    this.#signal.throwIfAborted();
+  }
+
+  /** What is wrong with one file is noted; what is wrong with the store, or with the disk, ends all. */
+  #failed(item: FileItem, error: unknown): void {
+    if (this.#signal.aborted) return;
+    if (isAboutOnePath(error)) this.#noteFailure(item, error);
+    else this.#storeFailed.abort(error);
   }
 
   #prepare({ tree, path }: FileItem): void {
@@ -286,6 +289,10 @@ function isSmall({ size, digests }: CatalogFile): boolean {
 /** The next run of this dir is to go on; whatever else ends a restore, the server needs the room now. */
 function isInterrupted({ aborted, reason }: AbortSignal): boolean {
   return aborted && toModelCacheError(reason).code === 'interrupted';
+}
+
+function isTakenAway(error: unknown): boolean {
+  return toModelCacheError(error).code === 'file-changed';
 }
 
 /** Everything else would fail for the next path too. */

@@ -17,6 +17,13 @@ export interface SmallFile {
   readonly path: string;
 }
 
+/** What becomes of each file. Neither throws. */
+export interface SmallFileEvents<File> {
+  readonly onVerified: (file: File, verified: VerifiedFile) => void;
+  /** It was tried as often as it is worth it. */
+  readonly onFailed: (file: File, error: unknown) => void;
+}
+
 /** Fetches small files: whole, in one request each, hashed by whoever receives them. */
 export class SmallFiles {
   readonly #tools: FetchTools;
@@ -31,73 +38,71 @@ export class SmallFiles {
   }
 
   /**
-   * Some of them, one after the other, each tried once. `onVerified` hears of each as soon as it is there, and does not
-   * throw. Returns the others: each with what went wrong, or with undefined where it was not asked for any more.
+   * Some of them, one after the other, in one lane. One that was replaced meanwhile, or arrived wrong, is fetched once more
+   * on another connection; then it is `object-digest-differs`, `object-changed` or `object-size-differs`. Throws only what
+   * the signal says; one of them may be neither verified nor failed then.
    */
-  async together<File extends SmallFile>(
-    files: readonly File[],
-    onVerified: (file: File, verified: VerifiedFile) => void,
-  ): Promise<ReadonlyMap<File, unknown>> {
-    const others = new Map<File, unknown>(files.map((file) => [file, undefined]));
-    const left = files.values();
-    const onMade = (made: MadeFile): void => {
-      const { value: file } = left.next();
-      if (file === undefined) return;
-      try {
-        const verified = this.#verify(file, made);
-        others.delete(file);
-        onVerified(file, verified);
-      } catch (error) {
-        others.set(file, error);
-      }
-    };
-    try {
-      await this.#inLane(files, () => this.#fetch(files, false, onMade));
-    } catch (error) {
-      this.#signal.throwIfAborted();
-      const { value: failed } = left.next();
-      if (failed !== undefined) others.set(failed, error);
-    }
-    return others;
-  }
-
-  /**
-   * One of them, tried as often as it is worth it. A file that was replaced meanwhile, or arrived wrong, is fetched once
-   * more on another connection; then it is `object-digest-differs`, `object-changed` or `object-size-differs`. `failed` is
-   * what the first try has thrown, if it was made before.
-   */
-  alone(file: SmallFile, failed?: unknown): Promise<VerifiedFile> {
-    const { key } = file.wanted;
-    let known = failed;
-    const tryOnce = async (onNewConnection: boolean): Promise<VerifiedFile> => {
-      const error = known;
-      known = undefined;
-      if (error !== undefined) throw error;
-      const made = Promise.withResolvers<MadeFile>();
-      await this.#fetch([file], onNewConnection, made.resolve);
-      return this.#verify(file, await made.promise);
-    };
-    return atMostTwice({ key, signal: this.#signal, onCorrupt: this.#onCorrupt }, (onNewConnection) => {
-      let tries = 0;
-      return this.#inLane([file], () =>
-        withRetries(ATTEMPTS, isWorthRetrying, this.#signal, () => {
-          tries += 1;
-          return tryOnce(onNewConnection || tries > 1);
-        }),
-      );
-    });
-  }
-
-  #inLane<T>(files: readonly SmallFile[], fetch: () => Promise<T>): Promise<T> {
+  async fetch<File extends SmallFile>(files: readonly File[], events: SmallFileEvents<File>): Promise<void> {
+    if (files.length === 0) return;
     const { pacer, progress } = this.#tools;
-    return pacer.smallLanes.run((this.#turns += 1), () => {
+    await pacer.smallLanes.run((this.#turns += 1), async () => {
       this.#signal.throwIfAborted();
       pacer.asked(files.reduce((sum, { wanted }) => sum + wanted.size, 0));
-      return progress.whileWaiting(fetch);
+      await progress.whileWaiting(async () => {
+        for (let left = files; left.length > 0;) left = await this.#goOn(left, events);
+      });
     });
   }
 
-  async #fetch(
+  /** Up to the first that does not come, which is tried again until it does. Returns those behind it. */
+  async #goOn<File extends SmallFile>(
+    files: readonly File[],
+    { onVerified, onFailed }: SmallFileEvents<File>,
+  ): Promise<readonly File[]> {
+    const failed = new Map<File, unknown>();
+    const left = files.values();
+    try {
+      await this.#ask(files, false, (made) => {
+        const { value: file } = left.next();
+        if (file === undefined) return;
+        const verified = orError(() => this.#verify(file, made));
+        if (verified instanceof Error) failed.set(file, verified);
+        else onVerified(file, verified);
+      });
+    } catch (error) {
+      const { value: file } = left.next();
+      if (file !== undefined) failed.set(file, error);
+    }
+    for (const [file, error] of failed) {
+      this.#signal.throwIfAborted();
+      await this.#tryAgain(file, error).then(
+        (verified) => onVerified(file, verified),
+        (why: unknown) => onFailed(file, why),
+      );
+    }
+    this.#signal.throwIfAborted();
+    return [...left];
+  }
+
+  /** The first try has thrown `error`; each other one takes a connection of its own. */
+  #tryAgain(file: SmallFile, error: unknown): Promise<VerifiedFile> {
+    const { key } = file.wanted;
+    let isFirst = true;
+    const tryOnce = async (): Promise<VerifiedFile> => {
+      if (isFirst) {
+        isFirst = false;
+        throw error;
+      }
+      const made = Promise.withResolvers<MadeFile>();
+      await this.#ask([file], true, made.resolve);
+      return this.#verify(file, await made.promise);
+    };
+    return atMostTwice({ key, signal: this.#signal, onCorrupt: this.#onCorrupt }, () =>
+      withRetries(ATTEMPTS, isWorthRetrying, this.#signal, tryOnce),
+    );
+  }
+
+  async #ask(
     files: readonly SmallFile[],
     onNewConnection: boolean,
     onMade: (made: MadeFile) => void,
@@ -136,6 +141,14 @@ export class SmallFiles {
     rmSync(path, { force: true });
     const mismatch = firstMismatch(digests, made.digests) ?? { wanted: 'a digest', found: 'none' };
     throw new WrongContent(key, mismatch, made.etag);
+  }
+}
+
+function orError<T>(act: () => T): T | Error {
+  try {
+    return act();
+  } catch (error) {
+    return error as Error;
   }
 }
 

@@ -69,6 +69,23 @@ test('a request is sent with its headers, and nothing after the empty line', asy
   assert.deepEqual(lines.slice(-2), ['', '']);
 });
 
+test('requests for objects that are sent soon are those that are made one by one, signed or not', async (context) => {
+  const anonymous = new S3Signer(addressOfExample(), 'us-east-1', 'anonymous');
+  const { signer } = exampleSigner(context);
+  for (const by of [signer, anonymous]) {
+    const text = await by.gets();
+    for (const key of ['plain/key-1.bin', 'a b', 'ä/(1)*', "it's~.+"]) {
+      const headers = { range: 'bytes=0-9', 'if-match': '"e"' };
+      const one = requestText(await by.request({ method: 'GET', key, headers }));
+      const [first, ...lines] = text(key, 'range: bytes=0-9\r\nif-match: "e"\r\n').split('\r\n');
+      const [wantedFirst, ...wanted] = one.split('\r\n');
+      assert.equal(first, wantedFirst);
+      assert.deepEqual(lines.toSorted(), wanted.toSorted());
+      assert.deepEqual(lines.slice(-2), ['', '']);
+    }
+  }
+});
+
 test('without credentials nothing is signed', async () => {
   const signer = new S3Signer(addressOfExample(), 'us-east-1', 'anonymous');
   const { headers } = await signer.request({ method: 'GET', key: 'k' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Publisher } from '../../src/cache/publish.ts';
 import { State } from '../../src/cache/state.ts';
@@ -9,7 +9,7 @@ import { ModelCacheError } from '../../src/errors.ts';
 import type { Catalog, CatalogFile } from '../../src/model/catalog.ts';
 import { planRestore } from '../../src/model/plan.ts';
 import type { Selection } from '../../src/model/selection.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { ObjectBody, Store } from '../../src/store/store.ts';
 import { Progress } from '../../src/transfer/progress.ts';
 import type { FileFailure } from '../../src/model/file-failure.ts';
 import { executeRestore } from '../../src/transfer/restore.ts';
@@ -197,6 +197,96 @@ test('what ends in another way leaves nothing: the server needs the room', async
   }
 });
 
+describe('of many small files, which come by the handful,', () => {
+  /** All of one size, so that they come in any order. */
+  const contents = Array.from({ length: 600 }, (_, number) => `file-${String(number).padStart(3, '0')}`);
+  const [missing = '', wrong = '', taken = '', blocked = '', broken = ''] = contents;
+  const wanted: Catalog = { source: 'manifests', trees: [treeOf(REPO, contents)] };
+  const byName = new Map(contents.map((content) => [sha256(content), content]));
+  const contentNamed = ({ key }: Asked): string => byName.get(key.slice(-64)) ?? assert.fail(key);
+  const well = (asked: Asked): ObjectBody => bodyOf(Buffer.from(contentNamed(asked)), asked);
+  const restoreMany = (store: Store, dir: CacheDir, signal?: AbortSignal): ReturnType<typeof restore> =>
+    soon(restore(store, dir, false, EVERYTHING, [], signal, wanted));
+  const publishedIn = (dir: CacheDir): readonly string[] =>
+    contents.filter((content) => existsSync(dir.at(`${REPO}/blobs/${sha256(content)}`)));
+
+  test('each is there once, with its link, and all are counted', async () => {
+    const store = storeThat(well);
+    const dir = new CacheDir(scratch.path).prepared();
+    const { failures, progress } = await restoreMany(store, dir);
+    assert.deepEqual(failures, []);
+    for (const content of contents)
+      assert.equal(readFileSync(dir.at(`${REPO}/${SNAPSHOT}/${content}`), 'utf8'), content);
+    assert.equal(store.asked.length, 600);
+    assert.deepEqual(
+      [progress.filesDone, progress.bytesDone, progress.waiting],
+      [600, progress.bytesTotal, 0],
+    );
+    assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+  });
+
+  test('those that are missing, wrong, or not to be written are failures, and none of the others is', async () => {
+    const dir = new CacheDir(scratch.path).prepared();
+    mkdirSync(dir.at(`${REPO}/blobs/${sha256(blocked)}/full`), { recursive: true });
+    let isTaken = false;
+    let isBroken = false;
+    const store = storeThat((asked) => {
+      const content = contentNamed(asked);
+      if (content === missing) throw new ModelCacheError('object-missing', 'gone');
+      if (content === wrong) return bodyOf(Buffer.alloc(content.length), asked);
+      if (content === broken && !isBroken) {
+        isBroken = true;
+        throw new ModelCacheError('store-unreachable', 'once');
+      }
+      if (content !== taken || isTaken) return well(asked);
+      isTaken = true;
+      return { ...well(asked), chunks: chunksThenRemoval(well(asked).chunks, dir, taken) };
+    });
+    const { failures, progress } = await restoreMany(store, dir);
+    assert.deepEqual(
+      failures.map(({ path, error }) => `${path} ${error.code}`).toSorted(),
+      [
+        `blobs/${sha256(missing)} object-missing`,
+        `blobs/${sha256(wrong)} object-digest-differs`,
+        `blobs/${sha256(blocked)} path-unsafe`,
+      ].toSorted(),
+    );
+    assert.equal(publishedIn(dir).length, 598);
+    assert.equal(progress.filesDone, 597);
+    assert.equal(progress.bytesTotal - progress.bytesDone, missing.length + wrong.length);
+    assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+  });
+
+  test('a stop leaves those that are published, and nothing half', async () => {
+    const dir = new CacheDir(scratch.path).prepared();
+    const stop = new AbortController();
+    const why = new ModelCacheError('interrupted', 'stopped');
+    const store = storeThat((asked) => {
+      if (asked.count === 300) stop.abort(why);
+      stop.signal.throwIfAborted();
+      return well(asked);
+    });
+    await assert.rejects(restoreMany(store, dir, stop.signal), why);
+    const published = publishedIn(dir);
+    assert.ok(published.length > 0 && published.length < 300, `${published.length} of 300`);
+    for (const content of published)
+      assert.equal(readFileSync(dir.at(`${REPO}/blobs/${sha256(content)}`), 'utf8'), content);
+    assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+    assert.equal(existsSync(dir.at(`${REPO}/refs/main`)), false);
+  });
+
+  test('a store that fails one of them ends all, soon', async () => {
+    const store = storeThat((asked) => {
+      if (asked.count > 100) throw new ModelCacheError('store-denied', 'no');
+      return well(asked);
+    });
+    const dir = new CacheDir(scratch.path).prepared();
+    await assert.rejects(restoreMany(store, dir), { code: 'store-denied' });
+    assert.ok(store.asked.length < 300, `asked ${store.asked.length} times`);
+    assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
+  });
+});
+
 /** A run that is stopped when the first range of the large file was written, and the second is asked for. */
 async function interruptedBy(reason: ModelCacheError): Promise<{ dir: CacheDir; resumed: number[] }> {
   const dir = new CacheDir(scratch.path).prepared();
@@ -222,10 +312,14 @@ async function interruptedBy(reason: ModelCacheError): Promise<{ dir: CacheDir; 
 }
 
 /** As another program would that clears our folder. */
-async function* chunksThenRemoval(chunks: AsyncIterable<Buffer>, dir: CacheDir): AsyncGenerator<Buffer> {
+async function* chunksThenRemoval(
+  chunks: AsyncIterable<Buffer>,
+  dir: CacheDir,
+  content = A,
+): AsyncGenerator<Buffer> {
   yield* chunks;
   const folder = dir.at('.model-cache/partial');
-  for (const name of readdirSync(folder)) if (name.startsWith(sha256(A))) rmSync(`${folder}/${name}`);
+  for (const name of readdirSync(folder)) if (name.startsWith(sha256(content))) rmSync(`${folder}/${name}`);
 }
 
 function serving(): ReturnType<typeof storeThat> {
@@ -244,6 +338,7 @@ async function restore(
   selection = SMALL_ONLY,
   resumed: number[] = [],
   signal = new AbortController().signal,
+  wanted = catalog(),
 ): Promise<{ dir: CacheDir; failures: readonly FileFailure[]; state: State; progress: Progress }> {
   const inventory = await dir.scan();
   const trees = inventory.trees.map((tree) => ({
@@ -253,7 +348,7 @@ async function restore(
     ),
   }));
   const local = isHere ? { ...inventory, trees } : { ...inventory, trees: [] };
-  const plan = planRestore(catalog(), local, selection, { freeBytes: 1e12 });
+  const plan = planRestore(wanted, local, selection, { freeBytes: 1e12 });
   const failures: FileFailure[] = [];
   const [state, progress] = [State.empty(), new Progress()];
   const publisher = new Publisher(dir.path, undefined);
@@ -265,7 +360,11 @@ async function restore(
 }
 
 function catalog(): Catalog {
-  const treeOf = (tree: string, contents: readonly (string | Buffer)[]): Catalog['trees'][number] => ({
+  return { source: 'manifests', trees: [treeOf(REPO, [A, B]), treeOf(OTHER, [B]), treeOf(BIG, [LARGE])] };
+}
+
+function treeOf(tree: string, contents: readonly (string | Buffer)[]): Catalog['trees'][number] {
+  return {
     tree,
     files: contents.map((content): CatalogFile => {
       const path = `blobs/${sha256(content)}`;
@@ -280,6 +379,5 @@ function catalog(): Catalog {
     refs: [{ path: 'refs/main', content: COMMIT }],
     retired: new Set(),
     refused: [],
-  });
-  return { source: 'manifests', trees: [treeOf(REPO, [A, B]), treeOf(OTHER, [B]), treeOf(BIG, [LARGE])] };
+  };
 }

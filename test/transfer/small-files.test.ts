@@ -8,8 +8,7 @@ import type { ObjectBody, Store } from '../../src/store/store.ts';
 import type { CorruptObject } from '../../src/transfer/at-most-twice.ts';
 import { Downloader } from '../../src/transfer/download.ts';
 import { Progress } from '../../src/transfer/progress.ts';
-import type { SmallFile, SmallFiles } from '../../src/transfer/small-files.ts';
-import { WrongContent } from '../../src/transfer/wrong-content.ts';
+import type { SmallFile } from '../../src/transfer/small-files.ts';
 import { sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
 import { bodyOf, storeThat, type Asked } from './scripted-store.ts';
@@ -19,6 +18,7 @@ after(() => rmSync(scratch, { recursive: true }));
 let paths = 0;
 
 const [A, B, C] = ['first', 'the second', 'third'];
+const ALL_BYTES = A.length + B.length + C.length;
 const NAMES: Readonly<Record<string, string>> = { a: A, b: B, c: C };
 const contentOf = (key: string): Buffer => Buffer.from(NAMES[key] ?? '');
 const serving = (asked: Asked): ObjectBody => bodyOf(contentOf(asked.key), asked);
@@ -40,94 +40,67 @@ const broken = (asked: Asked): ObjectBody => ({
 });
 
 test('those that come are there, each told of in its order', async () => {
-  const { small, files, progress } = smallOf(storeThat(serving));
-  const told: string[] = [];
-  const others = await small.together(files, ({ wanted }, { digests }) => {
-    told.push(`${wanted.key} ${digests.sha256}`);
-  });
+  const { files, progress, told, fetch } = fetching(storeThat(serving));
+  await fetch();
   assert.deepEqual(told, [`a ${sha256(A)}`, `b ${sha256(B)}`, `c ${sha256(C)}`]);
-  assert.deepEqual([...others], []);
   assert.deepEqual(
     files.map(({ path }) => readFileSync(path, 'utf8')),
     [A, B, C],
   );
-  assert.deepEqual([progress.bytesDone, progress.waiting], [A.length + B.length + C.length, 0]);
+  assert.deepEqual([progress.bytesDone, progress.waiting], [ALL_BYTES, 0]);
 });
 
-for (const [name, answer, code] of [
-  ['is not there', gone, 'object-missing'],
-  ['breaks off', broken, 'store-unreachable'],
-] as const)
-  test(`one that ${name} is told with its error, and those behind it were not asked for`, async () => {
-    const store = storeThat(butFor('b', answer));
-    const { small, files, progress } = smallOf(store);
-    const [a, b, c] = files;
-    const told: SmallFile[] = [];
-    const others = await small.together(files, (file) => told.push(file));
-    assert.deepEqual(told, [a]);
-    assert.deepEqual([...others.keys()], [b, c]);
-    assert.equal((others.get(b) as ModelCacheError).code, code);
-    assert.equal(others.get(c), undefined);
-    assert.equal(store.asked.length, 2);
-    assert.equal(existsSync(b.path), false);
-    assert.equal(progress.bytesDone, A.length);
-  });
-
-test('one that is wrong keeps none of the others waiting, and nothing is left of it', async () => {
-  const { small, files, progress } = smallOf(storeThat(butFor('b', wrong)));
-  const [a, b, c] = files;
-  const told: SmallFile[] = [];
-  const others = await small.together(files, (file) => told.push(file));
-  assert.deepEqual(told, [a, c]);
-  assert.deepEqual([...others.keys()], [b]);
-  assert.ok(others.get(b) instanceof WrongContent);
-  assert.equal(existsSync(b.path), false);
-  assert.equal(progress.bytesDone, A.length + C.length);
-});
-
-test('one that was wrong among others is fetched once more by itself, on another connection', async () => {
-  const store = storeThat(butFor('b', (asked) => (asked.count === 2 ? wrong : serving)(asked)));
-  const { small, files, corrupt, progress } = smallOf(store);
-  const [, b] = files;
-  const others = await small.together(files, () => undefined);
-  const verified = await soon(small.alone(b, others.get(b)));
-  assert.deepEqual(verified.digests, { sha256: sha256(B) });
+test('one that is not there fails, nothing is left of it, and the others come', async () => {
+  const store = storeThat(butFor('b', gone));
+  const { files, progress, told, fetch } = fetching(store);
+  await fetch();
+  assert.deepEqual(told, [`a ${sha256(A)}`, 'b object-missing', `c ${sha256(C)}`]);
   assert.deepEqual(
-    store.asked.map(({ key, onNewConnection }) => [key, onNewConnection]),
-    [
-      ['a', false],
-      ['b', false],
-      ['c', false],
-      ['b', true],
-    ],
+    files.map(({ path }) => existsSync(path)),
+    [true, false, true],
   );
-  assert.deepEqual([corrupt, progress.bytesDone], [[], A.length + B.length + C.length]);
+  assert.deepEqual([progress.bytesDone, store.asked.length], [ALL_BYTES - B.length, 3]);
 });
 
-test('one that is wrong again is blamed on the object', async () => {
+test('one that breaks off is tried again before those behind it, as often as it is worth it', async () => {
+  const store = storeThat(butFor('b', (asked) => (asked.count < 4 ? broken : serving)(asked)));
+  const { progress, told, fetch } = fetching(store);
+  await fetch();
+  assert.deepEqual(told, [`a ${sha256(A)}`, `b ${sha256(B)}`, `c ${sha256(C)}`]);
+  assert.deepEqual(
+    store.asked.map(({ key, onNewConnection }) => `${key} ${onNewConnection}`),
+    ['a false', 'b false', 'b true', 'b true', 'c false'],
+  );
+  assert.equal(progress.bytesDone, ALL_BYTES);
+});
+
+test('one that is wrong keeps none of the others waiting, and is fetched once more on another connection', async () => {
+  const store = storeThat(butFor('b', (asked) => (asked.count === 2 ? wrong : serving)(asked)));
+  const { corrupt, progress, told, fetch } = fetching(store);
+  await fetch();
+  assert.deepEqual(told, [`a ${sha256(A)}`, `c ${sha256(C)}`, `b ${sha256(B)}`]);
+  assert.deepEqual(
+    store.asked.map(({ key, onNewConnection }) => `${key} ${onNewConnection}`),
+    ['a false', 'b false', 'c false', 'b true'],
+  );
+  assert.deepEqual([corrupt, progress.bytesDone], [[], ALL_BYTES]);
+});
+
+test('one that is wrong twice is blamed on the object', async () => {
   const store = storeThat(butFor('b', wrong));
-  const { small, files, corrupt } = smallOf(store);
-  const [, b] = files;
-  const others = await small.together(files, () => undefined);
-  await assert.rejects(soon(small.alone(b, others.get(b))), { code: 'object-digest-differs' });
+  const { files, corrupt, progress, told, fetch } = fetching(store);
+  await fetch();
+  assert.deepEqual(told, [`a ${sha256(A)}`, `c ${sha256(C)}`, 'b object-digest-differs']);
   assert.deepEqual(corrupt, [{ key: 'b', etag: 'v1' }]);
   assert.equal(store.asked.filter(({ key }) => key === 'b').length, 2);
-});
-
-test('one that broke off among others is tried again, as often as it would have been alone', async () => {
-  const store = storeThat(butFor('b', (asked) => (asked.count === 2 ? broken : serving)(asked)));
-  const { small, files } = smallOf(store);
-  const [, b] = files;
-  const others = await small.together(files, () => undefined);
-  await soon(small.alone(b, others.get(b)));
-  const ofB = store.asked.filter(({ key }) => key === 'b');
   assert.deepEqual(
-    ofB.map(({ onNewConnection }) => onNewConnection),
-    [false, true],
+    files.map(({ path }) => existsSync(path)),
+    [true, false, true],
   );
+  assert.equal(progress.bytesDone, ALL_BYTES - B.length);
 });
 
-test('what stops all of them is thrown', async () => {
+test('what stops all of them is thrown, whichever was under way', async () => {
   const stop = new AbortController();
   const why = new Error('as told');
   const store = storeThat((asked) => {
@@ -135,27 +108,50 @@ test('what stops all of them is thrown', async () => {
     asked.signal?.throwIfAborted();
     return serving(asked);
   });
-  const { small, files, progress } = smallOf(store, stop.signal);
-  await assert.rejects(soon(small.together(files, () => undefined)), why);
-  assert.equal(progress.waiting, 0);
+  const { progress, told, fetch } = fetching(store, stop);
+  await assert.rejects(fetch(), why);
+  assert.deepEqual([told, progress.waiting], [[`a ${sha256(A)}`], 0]);
 });
 
-function smallOf(
+test('whoever hears of a failure may stop the others', async () => {
+  const stop = new AbortController();
+  const store = storeThat(butFor('a', gone));
+  const { told, fetch } = fetching(store, stop, () => stop.abort());
+  await assert.rejects(fetch());
+  assert.deepEqual([told, store.asked.length], [['a object-missing'], 1]);
+});
+
+/** All three of them; what is told of them, in its order. */
+function fetching(
   store: Store,
-  signal = new AbortController().signal,
+  { signal } = new AbortController(),
+  alsoOnFailed: () => void = () => undefined,
 ): {
-  small: SmallFiles;
-  files: readonly [SmallFile, SmallFile, SmallFile];
+  files: readonly SmallFile[];
   progress: Progress;
   corrupt: CorruptObject[];
+  told: string[];
+  fetch: () => Promise<void>;
 } {
   const progress = new Progress();
   const corrupt: CorruptObject[] = [];
+  const told: string[] = [];
   const events = { onCorrupt: (object: CorruptObject) => corrupt.push(object), onResumed: () => undefined };
   const settings = { partsProve: false, bounds: { width: 4, partBytes: 1024 * 1024 } };
   const downloader = new Downloader(store, progress, settings, signal, events);
   after(() => downloader.close());
-  return { small: downloader.small, files: [fileOf('a'), fileOf('b'), fileOf('c')], progress, corrupt };
+  const files = ['a', 'b', 'c'].map(fileOf);
+  const fetch = (): Promise<void> =>
+    soon(
+      downloader.small.fetch(files, {
+        onVerified: ({ wanted }, { digests }) => told.push(`${wanted.key} ${digests.sha256}`),
+        onFailed: ({ wanted }, error) => {
+          told.push(`${wanted.key} ${(error as ModelCacheError).code}`);
+          alsoOnFailed();
+        },
+      }),
+    );
+  return { files, progress, corrupt, told, fetch };
 }
 
 function fileOf(key: string): SmallFile {

@@ -140,6 +140,87 @@ test('a range ends earlier when it is cut: its connection is not used again, and
   });
 });
 
+describe('of a range, what did not come is a failure of its kind, and its file stays:', () => {
+  const size = 2 * BLOCK_BYTES;
+  const text = plainAnswer(
+    'x'.repeat(size),
+    `${ETAG}content-range: bytes 0-${size - 1}/${size}\r\n`,
+    '206 Partial Content',
+  );
+  const rows: readonly { name: string; answer: Answer; etag?: string; failure: object; moved?: number }[] = [
+    {
+      name: 'another object than was pinned',
+      answer: (socket) => socket.write(text),
+      etag: '"f"',
+      failure: { kind: 'other-object', etag: '"e"', size },
+    },
+    {
+      name: 'a refusal',
+      answer: (socket) => socket.write(plainAnswer('<Error/>', '', '412 Precondition Failed')),
+      failure: {
+        kind: 'refused',
+        refusal: { status: 412, headers: { 'content-length': '8' }, body: '<Error/>' },
+      },
+    },
+    {
+      name: 'an end in the middle',
+      answer: (socket) => socket.end(text.slice(0, -3)),
+      failure: { kind: 'connection', error: { code: 'ECONNRESET', message: 'the connection ended early' } },
+      moved: size - 3,
+    },
+    {
+      name: 'silence in the middle',
+      answer: (socket) => socket.write(text.slice(0, -3)),
+      failure: { kind: 'silent' },
+      moved: size - 3,
+    },
+  ];
+  for (const { name, answer, etag, failure, moved = 0 } of rows)
+    test(name, async () => {
+      await receiving(
+        answer,
+        async (receivers) => {
+          const path = freshPath();
+          await using file = await open(path, 'w+');
+          const arrival = Arrival.of(size);
+          const into = { fd: file.fd, arrival: arrival.memory };
+          const told: (string | number)[] = [];
+          const fetching = fetchBy(receivers, { range: { start: 0, end: size }, size, etag, into }, told);
+          await assert.rejects(fetching, (error) => {
+            assert.ok(error instanceof FetchFailed);
+            assert.partialDeepStrictEqual(error.failure, failure);
+            return true;
+          });
+          const bytes = told.reduce((sum: number, one) => sum + (typeof one === 'number' ? one : 0), 0);
+          assert.deepEqual([bytes, readFileSync(path).length, arrival.isWhole], [moved, moved, false]);
+        },
+        300,
+      );
+    });
+
+  test('a stop ends a file, and nothing is left of it', async () => {
+    await receiving(
+      (socket) => socket.write(text.slice(0, -3)),
+      async (receivers) => {
+        const stop = new AbortController();
+        await using file = await open(freshPath(), 'w+');
+        const into = { fd: file.fd, arrival: Arrival.of(size).memory };
+        const range = { start: 0, end: size };
+        const begun = Promise.withResolvers<void>();
+        const fetching = fetchBy(receivers, { range, size, into }, [], stop.signal, {
+          onBegun: () => begun.resolve(),
+        });
+        await soon(begun.promise);
+        stop.abort();
+        await assert.rejects(
+          fetching,
+          (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
+        );
+      },
+    );
+  });
+});
+
 test('many at once come each into its own file, over connections that are kept', async () => {
   const answer: Answer = (socket, { head }) => {
     const name = /GET \/(\d+)/.exec(head)?.[1] ?? '';
@@ -244,7 +325,7 @@ describe('what did not come is a failure of its kind, and nothing is left of it:
     });
 });
 
-test('a stop ends it, and its file may be closed then', async () => {
+test('a stop ends a file, and nothing is left of it', async () => {
   const answer: Answer = (socket) => void socket.write(plainAnswer(BODY, ETAG).slice(0, -3));
   await receiving(answer, async (receivers) => {
     const path = freshPath();
