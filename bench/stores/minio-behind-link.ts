@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Certificate } from '../../test/support/certificate.ts';
 import { minioBinary } from '../../test/support/minio.ts';
 import { CLIENT_TIMEOUT_MS, SERVER_ADDRESS, type Link } from '../link.ts';
 import type { Site } from './site.ts';
@@ -14,13 +15,18 @@ interface Keys {
   readonly secretAccessKey: string;
 }
 
-/** A MinIO at the far end of the link, with the buckets of a folder that no other server serves. */
+/** A MinIO at the far end of the link, with the buckets of a folder that no other server serves; under TLS, if certified. */
 export async function startMinioBehind(
   link: Link,
   dataDir: string,
   keys: Keys,
+  certified?: Certificate,
 ): Promise<{ site: Site; stop(): Promise<void> }> {
   const scratch = mkdtempSync(join(dirname(dataDir), 'minio-behind-link-'));
+  if (certified !== undefined) {
+    copyFileSync(certified.certificate, join(scratch, 'public.crt'));
+    copyFileSync(certified.key, join(scratch, 'private.key'));
+  }
   const server = ['server', dataDir, '--address', `${SERVER_ADDRESS}:${PORT}`, '--certs-dir', scratch];
   // It ends with this process, however that ends.
   const argv = link.atServer(['setpriv', '--pdeathsig', 'KILL', await minioBinary(), ...server]);
@@ -41,9 +47,10 @@ export async function startMinioBehind(
     await ended;
     rmSync(scratch, { recursive: true, force: true });
   };
-  const endpoint = `http://${SERVER_ADDRESS}:${PORT}`;
+  const caFile = certified?.certificate;
+  const endpoint = `${caFile === undefined ? 'http' : 'https'}://${SERVER_ADDRESS}:${PORT}`;
   try {
-    await untilReady(link, endpoint);
+    await untilReady(link, endpoint, caFile);
   } catch (error) {
     await stop();
     throw error;
@@ -51,6 +58,7 @@ export async function startMinioBehind(
   return {
     site: {
       endpoint,
+      caFile,
       serverPids: () => [child.pid ?? 0],
       linkPids: [link.pid],
       from: (argv) => link.atClient(argv),
@@ -59,11 +67,12 @@ export async function startMinioBehind(
   };
 }
 
-async function untilReady(link: Link, endpoint: string): Promise<void> {
+async function untilReady(link: Link, endpoint: string, caFile: string | undefined): Promise<void> {
   const ask = `fetch('${endpoint}/minio/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
   const [program = '', ...args] = link.atClient([process.execPath, '-e', ask]);
+  const env = { ...process.env, ...(caFile !== undefined && { NODE_EXTRA_CA_CERTS: caFile }) };
   const deadline = Date.now() + READY_WITHIN_MS;
-  while (spawnSync(program, args, { timeout: CLIENT_TIMEOUT_MS }).status !== 0) {
+  while (spawnSync(program, args, { env, timeout: CLIENT_TIMEOUT_MS }).status !== 0) {
     if (Date.now() > deadline)
       throw new Error(`wanted MinIO to answer at ${endpoint}, found silence behind the link`);
     await sleep(100);

@@ -6,7 +6,7 @@ import { startMinio, type Minio } from '../../test/support/minio.ts';
 import { modelCache } from '../../test/support/program.ts';
 import { environmentOf } from '../contestants/model-cache.ts';
 import type { DataSet } from '../data-sets.ts';
-import type { Link } from '../link.ts';
+import { SERVER_ADDRESS, type Link } from '../link.ts';
 import { startMinioBehind } from './minio-behind-link.ts';
 import { localSite, type Site } from './site.ts';
 import type { StoredSet, Unplaced } from './stored-set.ts';
@@ -19,7 +19,7 @@ interface Serving {
   stop(): Promise<void>;
 }
 
-/** One folder of buckets, served by one MinIO at a time: plain, under TLS, or behind a link. */
+/** One folder of buckets, served by one MinIO at a time, plain or under TLS, here or behind a link. */
 export class MinioHost {
   readonly dataDir: string;
   readonly #certified: Certificate;
@@ -29,7 +29,10 @@ export class MinioHost {
   constructor(scratch: string) {
     this.dataDir = join(scratch, 'minio');
     mkdirSync(this.dataDir, { recursive: true });
-    this.#certified = makeCertificate(scratch, { name: 'IP:127.0.0.1', days: 2 });
+    this.#certified = makeCertificate(scratch, {
+      name: `IP:127.0.0.1,IP:${SERVER_ADDRESS}`,
+      days: 2,
+    });
   }
 
   get certified(): Certificate {
@@ -46,9 +49,10 @@ export class MinioHost {
   }
 
   /** Asked for before `dataDir` holds a bucket, it has none to show. */
-  async behind(link: Link): Promise<Site> {
+  async behind(link: Link, isTls: boolean): Promise<Site> {
     const keys = (await this.#plain()).minio;
-    const { site } = await this.#serve(link, () => startMinioBehind(link, this.dataDir, keys));
+    const certified = isTls ? this.#certified : undefined;
+    const { site } = await this.#serve(link, () => startMinioBehind(link, this.dataDir, keys, certified));
     return site;
   }
 

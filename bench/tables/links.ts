@@ -15,7 +15,9 @@ import { behindLink, FAR, linkWords, NEAR, notRun, type OverLink, type Placed } 
 const TIME_LIMIT_SECONDS = 20;
 
 const LOSSY: OverLink = { ...FAR, link: { ...FAR.link, losesOneIn: 1000 } };
-const LINKS: readonly OverLink[] = [NEAR, FAR, LOSSY];
+/** As most people meet a store. */
+const SECURE: OverLink = { ...FAR, isTls: true };
+const LINKS: readonly OverLink[] = [NEAR, FAR, LOSSY, SECURE];
 
 const CONTESTANTS = [
   limit.restore(),
@@ -40,7 +42,7 @@ export async function links(place: Workplace): Promise<readonly Table[]> {
 
 function overLink(place: Workplace, over: OverLink): Promise<Table> {
   const { megabitsPerSecond, mtu } = over.link;
-  const title = linkWords(over.link);
+  const title = linkWords(over);
   return behindLink<Table>(
     place,
     over,

@@ -46,6 +46,7 @@ export async function withNginx<T>(
 export interface OverLink {
   readonly link: LinkShape;
   readonly shape: Shape;
+  readonly isTls?: boolean;
 }
 
 /** Within one zone, and across a continent. */
@@ -61,7 +62,7 @@ export const FAR: OverLink = {
 /** `otherwise` where there can be no links. */
 export async function behindLink<T>(
   place: Workplace,
-  { link: shape, shape: ofSet }: OverLink,
+  { link: shape, shape: ofSet, isTls = false }: OverLink,
   work: (placed: Placed) => Promise<T>,
   otherwise: (why: string) => T,
 ): Promise<T> {
@@ -73,7 +74,7 @@ export async function behindLink<T>(
   const stored = await place.minio.stored(place.set(ofSet));
   const link = await startLink(place.programs, shape);
   try {
-    return await work({ site: await place.minio.behind(link), stored });
+    return await work({ site: await place.minio.behind(link, isTls), stored });
   } finally {
     await place.minio.stop();
     await link.stop();
@@ -81,9 +82,10 @@ export async function behindLink<T>(
 }
 
 /** As people call it. */
-export function linkWords({ megabitsPerSecond, roundTripMs, losesOneIn }: LinkShape): string {
+export function linkWords({ link, isTls = false }: OverLink): string {
+  const { megabitsPerSecond, roundTripMs, losesOneIn } = link;
   const loss = losesOneIn === 0 ? '' : `, 1 packet in ${losesOneIn} lost`;
-  return `${megabitsPerSecond / 1000} Gbit/s, ${roundTripMs} ms${loss}`;
+  return `${megabitsPerSecond / 1000} Gbit/s, ${roundTripMs} ms${loss}${isTls ? ', over TLS' : ''}`;
 }
 
 export function notRunWords(why: string): string {

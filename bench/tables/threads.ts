@@ -87,7 +87,7 @@ async function secondRun(place: Workplace): Promise<string> {
 
 function overLink(what: string, over: OverLink): Work {
   const run: Work[1] = (place, look) => behindLink(place, over, look, notRunWords);
-  return [`${what} over ${linkWords(over.link)}`, run];
+  return [`${what} over ${linkWords(over)}`, run];
 }
 
 /** Once for the times, once for what they were spent on, and once for the memory. */
