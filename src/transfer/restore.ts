@@ -1,6 +1,6 @@
 import { toModelCacheError } from '../errors.ts';
 import { clearLeftovers } from '../cache/leftovers.ts';
-import { filesAtOnce } from './files-at-once.ts';
+import { filesAtOnce, withinOpenFiles } from './files-at-once.ts';
 import { createPace } from '../cache/pace.ts';
 import type { Publisher } from '../cache/publish.ts';
 import { freeBytes } from '../cache/space.ts';
@@ -53,20 +53,21 @@ class RestoreRun {
   readonly #plan: RestorePlan;
   readonly #tools: RestoreTools;
   readonly #downloader: Downloader;
-  /** Ends what is under way when the store has failed one of the files. */
-  readonly #storeFailed = new AbortController();
+  /** Ends what is under way when the store or the disk has failed one of the files. */
+  readonly #ending = new AbortController();
   readonly #signal: AbortSignal;
   /** Tree → file → the links that lead to it. */
   readonly #linksTo: ReadonlyMap<TreeName, ReadonlyMap<string, readonly LinkItem[]>>;
-  /** Of small files; a disk that is slow keeps nobody else waiting for long. */
+  /** Of small files, of which many may be there at once. */
   readonly #publishing = new InTurn();
+  readonly #pace = createPace();
   /** `tree commit` of which something wanted is not here. */
   readonly #brokenCommits = new Set<string>();
 
   constructor(plan: RestorePlan, tools: RestoreTools) {
     this.#plan = plan;
     this.#tools = tools;
-    this.#signal = AbortSignal.any([tools.signal, this.#storeFailed.signal]);
+    this.#signal = AbortSignal.any([tools.signal, this.#ending.signal]);
     const settings = { partsProve: plan.source === 'lock', bounds: tools.bounds };
     this.#downloader = new Downloader(tools.store, tools.progress, settings, this.#signal, {
       onCorrupt: ({ key, etag }) => tools.state.rememberCorrupt(key, etag),
@@ -105,10 +106,11 @@ class RestoreRun {
   async fetchFiles(): Promise<void> {
     const files = biggestFirst(this.#plan.items.filter(isFileToFetch));
     const large = files.filter(({ file }) => !isSmall(file)).values();
+    const smallAtOnce = Math.min(SMALL_AT_ONCE, withinOpenFiles(this.#tools.bounds).width);
     const small = handfuls(
       files.filter(({ file }) => isSmall(file)),
       ({ file }) => file.size,
-      SMALL_AT_ONCE,
+      smallAtOnce,
     );
     const sideBySide = (count: number, work: () => Promise<void>): Promise<void>[] =>
       Array.from({ length: count }, work);
@@ -117,12 +119,13 @@ class RestoreRun {
         ...sideBySide(filesAtOnce(), async () => {
           for (const item of large) await this.#fetchLarge(item);
         }),
-        ...sideBySide(SMALL_AT_ONCE, async () => {
+        ...sideBySide(smallAtOnce, async () => {
           for (const items of small) await this.#fetchSmall(items);
         }),
       ]);
+      this.#signal.throwIfAborted();
       const failed = results.find((result) => result.status === 'rejected');
-      if (failed !== undefined) throw this.#signal.aborted ? this.#signal.reason : failed.reason;
+      if (failed !== undefined) throw failed.reason;
     } finally {
       this.#downloader.close();
     }
@@ -187,25 +190,27 @@ class RestoreRun {
     items: readonly FileItem[],
     onFailed: (item: FileItem, error: unknown) => void,
   ): Promise<void> {
-    this.#signal.throwIfAborted();
-    const isDone = (item: FileItem, act: () => void): boolean => {
-      try {
-        act();
-        return true;
-      } catch (error) {
-        onFailed(item, error);
-        return false;
-      }
-    };
-    const files = items
-      .filter((item) => isDone(item, () => this.#prepare(item)))
-      .map((item) => ({ item, wanted: item.file, path: smallStagedPath(this.#plan.dir, item.file) }));
+    const files = [];
+    for (const item of items) {
+      await this.#pace();
+      this.#signal.throwIfAborted();
+      const isPrepared = succeeds(
+        () => this.#prepare(item),
+        (error) => onFailed(item, error),
+      );
+      const path = smallStagedPath(this.#plan.dir, item.file);
+      if (isPrepared) files.push({ item, wanted: item.file, path });
+    }
+    if (files.length === 0) return;
     try {
       await this.#downloader.small.fetch(files, {
         onVerified: ({ item, path }, verified) =>
           this.#publishing.put(() => {
-            if (isDone(item, () => publishSmall(path, () => this.#publish(item, path, verified))))
-              this.#tools.progress.fileDone();
+            const isPublished = succeeds(
+              () => publishSmall(path, () => this.#publish(item, path, verified)),
+              (error) => onFailed(item, error),
+            );
+            if (isPublished) this.#tools.progress.fileDone();
           }),
         onFailed: ({ item }, error) => onFailed(item, error),
       });
@@ -219,7 +224,7 @@ class RestoreRun {
   #failed(item: FileItem, error: unknown): void {
     if (this.#signal.aborted) return;
     if (isAboutOnePath(error)) this.#noteFailure(item, error);
-    else this.#storeFailed.abort(error);
+    else this.#ending.abort(error);
   }
 
   #prepare({ tree, path }: FileItem): void {
@@ -243,14 +248,10 @@ class RestoreRun {
 
   /** Whether `publish` went well. A disk that fails altogether still ends everything. */
   #noteFailures(item: LinkItem | RefItem, publish: () => void): boolean {
-    try {
-      publish();
-      return true;
-    } catch (error) {
+    return succeeds(publish, (error) => {
       if (!isAboutOnePath(error)) throw error;
       this.#noteFailure(item, error);
-      return false;
-    }
+    });
   }
 
   #noteFailure({ tree, path }: PlanItem, error: unknown): void {
@@ -289,6 +290,16 @@ function isSmall({ size, digests }: CatalogFile): boolean {
 /** The next run of this dir is to go on; whatever else ends a restore, the server needs the room now. */
 function isInterrupted({ aborted, reason }: AbortSignal): boolean {
   return aborted && toModelCacheError(reason).code === 'interrupted';
+}
+
+function succeeds(act: () => void, onError: (error: unknown) => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    onError(error);
+    return false;
+  }
 }
 
 function isTakenAway(error: unknown): boolean {

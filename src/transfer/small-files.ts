@@ -38,27 +38,24 @@ export class SmallFiles {
   }
 
   /**
-   * Some of them, one after the other, in one lane. One that was replaced meanwhile, or arrived wrong, is fetched once more
-   * on another connection; then it is `object-digest-differs`, `object-changed` or `object-size-differs`. Throws only what
-   * the signal says; one of them may be neither verified nor failed then.
+   * Some of them, one after the other. One that was replaced meanwhile, or arrived wrong, is fetched once more on another
+   * connection; then it is `object-digest-differs`, `object-changed` or `object-size-differs`. Throws only what the signal
+   * says; some of them may be neither verified nor failed then.
    */
   async fetch<File extends SmallFile>(files: readonly File[], events: SmallFileEvents<File>): Promise<void> {
-    if (files.length === 0) return;
     const { pacer, progress } = this.#tools;
-    await pacer.smallLanes.run((this.#turns += 1), async () => {
-      this.#signal.throwIfAborted();
-      pacer.asked(files.reduce((sum, { wanted }) => sum + wanted.size, 0));
-      await progress.whileWaiting(async () => {
-        for (let left = files; left.length > 0;) left = await this.#goOn(left, events);
-      });
-    });
+    const turn = (this.#turns += 1);
+    pacer.asked(files.reduce((sum, { wanted }) => sum + wanted.size, 0));
+    for (let left = files; left.length > 0;)
+      left = await pacer.smallLanes.run(turn, () => progress.whileWaiting(() => this.#goOn(left, events)));
   }
 
-  /** Up to the first that does not come, which is tried again until it does. Returns those behind it. */
+  /** Up to the first that does not come, which is tried again as often as it is worth it. Returns those behind it. */
   async #goOn<File extends SmallFile>(
     files: readonly File[],
     { onVerified, onFailed }: SmallFileEvents<File>,
   ): Promise<readonly File[]> {
+    this.#signal.throwIfAborted();
     const failed = new Map<File, unknown>();
     const left = files.values();
     try {
@@ -110,27 +107,34 @@ export class SmallFiles {
     const { pacer, progress, ranges } = this.#tools;
     /** Of the one that is under way. */
     let received = 0;
+    let count = 0;
     pacer.know(ranges.roundTrip);
     try {
       await ranges.fetchFiles({
         files: files.map(asOrdered),
         onNewConnection,
         signal: this.#signal,
-        onBytes: (count) => {
-          received += count;
-          progress.addBytes(count);
+        onBytes: (bytes) => {
+          received += bytes;
+          progress.addBytes(bytes);
         },
         onMade: (made) => {
           received = 0;
+          count += 1;
+          progress.sign();
           onMade(made);
         },
         onDiskBusy: () => progress.diskBusy(),
       });
     } catch (error) {
+      const { code } = toModelCacheError(error);
       progress.takeBack(received);
-      if (toModelCacheError(error).code === 'store-throttled') pacer.throttled();
+      if (code === 'store-throttled') pacer.throttled();
+      // It has answered.
+      if (code.startsWith('object-')) progress.sign();
       throw error;
     }
+    if (count < files.length) throw new Error(`${count} files were made of ${files.length}`);
   }
 
   #verify({ wanted, path }: SmallFile, made: MadeFile): VerifiedFile {

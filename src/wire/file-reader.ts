@@ -29,7 +29,7 @@ export class FileReader implements ContentReader {
   begin(found: FoundObject): void {
     const { path, mode, size, algorithms } = this.#file;
     if (size !== found.size) throw new OtherObject(found);
-    // A copy: it is a part of the text of the head, and would keep all of it.
+    // A copy: it is a part of the text of the head, and would keep all of that until it is told.
     this.etag = Buffer.from(found.etag, 'latin1').toString('latin1');
     this.#digester = new Digester(algorithms, size);
     this.#fd = atDisk(this.#disk, () => openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import fsPromises, { open } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { after, test, type TestContext } from 'node:test';
@@ -7,7 +7,7 @@ import { lockOf, tryLock } from '../../src/cache/flock.ts';
 import { Flusher } from '../../src/cache/flusher.ts';
 import { clearLeftovers } from '../../src/cache/leftovers.ts';
 import { isInMemory } from '../../src/cache/space.ts';
-import { withStaged, type Staging } from '../../src/cache/staging.ts';
+import { publishSmall, smallStagedPath, withStaged, type Staging } from '../../src/cache/staging.ts';
 import { pathsOpenForWriting } from '../../src/cache/writers.ts';
 import { soon } from '../store/bodies.ts';
 import { CacheDir, sha256 } from './cache-dir.ts';
@@ -344,3 +344,31 @@ function fresh(): CacheDir {
 function leftIn(dir: CacheDir): readonly string[] {
   return readdirSync(dir.at('.model-cache/partial'));
 }
+
+test('a small file is renamed away, or removed when that fails, and told when it was gone', () => {
+  const dir = fresh();
+  const final = dir.at('final');
+  const staged = (): string => smallStagedPath(dir.path, SMALL);
+  const made = (path: string): string => {
+    writeFileSync(path, 'w');
+    return path;
+  };
+  const paths = [staged(), staged()];
+  assert.equal(new Set(paths).size, 2);
+  publishSmall(made(paths[0] ?? ''), () => renameSync(paths[0] ?? '', final));
+  assert.equal(readFileSync(final, 'utf8'), 'w');
+
+  const why = Object.assign(new Error('no'), { code: 'EACCES' });
+  const refuse = (): never => {
+    throw why;
+  };
+  assert.throws(() => publishSmall(made(paths[1] ?? ''), refuse), why);
+  assert.equal(existsSync(paths[1] ?? ''), false);
+  const gone = staged();
+  assert.throws(() => publishSmall(gone, () => renameSync(gone, final)), { code: 'file-changed' });
+  const elsewhere = made(staged());
+  assert.throws(() => publishSmall(elsewhere, () => renameSync(elsewhere, dir.at('no/folder'))), {
+    code: 'ENOENT',
+  });
+  assert.equal(existsSync(elsewhere), false);
+});

@@ -162,6 +162,21 @@ test('a store that fails stops everything, and what was published by then is who
   assert.equal(existsSync(dir.at(`${REPO}/refs/main`)), false);
 });
 
+test('a disk that fails ends all, before or after anything was asked for', async () => {
+  const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+  const one: Catalog = { source: 'manifests', trees: [treeOf(REPO, [A])] };
+  for (const step of ['prepare', 'publishFile'] as const) {
+    const dir = new CacheDir(scratch.path).prepared();
+    const publisher = new Publisher(dir.path, undefined);
+    publisher[step] = (): never => {
+      throw full;
+    };
+    const restoring = restore(serving(), dir, false, EVERYTHING, [], undefined, one, publisher);
+    await assert.rejects(soon(restoring), full, step);
+    assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), [], step);
+  }
+});
+
 test('what is here already is linked and not fetched', async () => {
   const dir = new CacheDir(scratch.path).prepared();
   for (const [tree, content] of [
@@ -339,6 +354,7 @@ async function restore(
   resumed: number[] = [],
   signal = new AbortController().signal,
   wanted = catalog(),
+  publisher = new Publisher(dir.path, undefined),
 ): Promise<{ dir: CacheDir; failures: readonly FileFailure[]; state: State; progress: Progress }> {
   const inventory = await dir.scan();
   const trees = inventory.trees.map((tree) => ({
@@ -351,7 +367,6 @@ async function restore(
   const plan = planRestore(wanted, local, selection, { freeBytes: 1e12 });
   const failures: FileFailure[] = [];
   const [state, progress] = [State.empty(), new Progress()];
-  const publisher = new Publisher(dir.path, undefined);
   const onFailure = (failure: FileFailure): void => void failures.push(failure);
   const bounds = { width: 64, partBytes: 16 * MiB };
   const onResumed = (_: CatalogFile, bytes: number): void => void resumed.push(bytes);

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError } from '../../src/errors.ts';
 import type { ObjectBody, Store } from '../../src/store/store.ts';
 import type { CorruptObject } from '../../src/transfer/at-most-twice.ts';
@@ -16,6 +17,7 @@ import { bodyOf, storeThat, type Asked } from './scripted-store.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'small-files-'));
 after(() => rmSync(scratch, { recursive: true }));
 let paths = 0;
+const freshPath = (): string => join(scratch, `file-${(paths += 1)}`);
 
 const [A, B, C] = ['first', 'the second', 'third'];
 const ALL_BYTES = A.length + B.length + C.length;
@@ -121,6 +123,24 @@ test('whoever hears of a failure may stop the others', async () => {
   assert.deepEqual([told, store.asked.length], [['a object-missing'], 1]);
 });
 
+test('no more are under way at once than there are lanes, however many ask', async () => {
+  let most = 0;
+  let active = 0;
+  const store = storeThat(async (asked) => {
+    active += 1;
+    most = Math.max(most, active);
+    await sleep(20);
+    active -= 1;
+    return serving(asked);
+  });
+  const { files, told, fetch } = fetching(store);
+  await Promise.all(
+    Array.from({ length: 8 }, () => fetch(files.map((file) => ({ ...file, path: freshPath() })))),
+  );
+  assert.equal(told.length, 24);
+  assert.ok(most <= 4, `${most} at once, of 4`);
+});
+
 /** All three of them; what is told of them, in its order. */
 function fetching(
   store: Store,
@@ -131,7 +151,7 @@ function fetching(
   progress: Progress;
   corrupt: CorruptObject[];
   told: string[];
-  fetch: () => Promise<void>;
+  fetch: (files?: readonly SmallFile[]) => Promise<void>;
 } {
   const progress = new Progress();
   const corrupt: CorruptObject[] = [];
@@ -140,10 +160,10 @@ function fetching(
   const settings = { partsProve: false, bounds: { width: 4, partBytes: 1024 * 1024 } };
   const downloader = new Downloader(store, progress, settings, signal, events);
   after(() => downloader.close());
-  const files = ['a', 'b', 'c'].map(fileOf);
-  const fetch = (): Promise<void> =>
+  const files: readonly SmallFile[] = ['a', 'b', 'c'].map(fileOf);
+  const fetch = (wanted = files): Promise<void> =>
     soon(
-      downloader.small.fetch(files, {
+      downloader.small.fetch(wanted, {
         onVerified: ({ wanted }, { digests }) => told.push(`${wanted.key} ${digests.sha256}`),
         onFailed: ({ wanted }, error) => {
           told.push(`${wanted.key} ${(error as ModelCacheError).code}`);
@@ -158,5 +178,5 @@ function fileOf(key: string): SmallFile {
   const content = contentOf(key);
   const digests = { sha256: sha256(content) };
   const wanted = { path: `blobs/${key}`, size: content.length, key, digests, executable: false };
-  return { wanted, path: join(scratch, `file-${(paths += 1)}`) };
+  return { wanted, path: freshPath() };
 }

@@ -198,12 +198,13 @@ describe('of a range, what did not come is a failure of its kind, and its file s
       );
     });
 
-  test('a stop ends a file, and nothing is left of it', async () => {
+  test('a stop ends it, and its file stays, and may be closed', async () => {
     await receiving(
       (socket) => socket.write(text.slice(0, -3)),
       async (receivers) => {
         const stop = new AbortController();
-        await using file = await open(freshPath(), 'w+');
+        const path = freshPath();
+        await using file = await open(path, 'w+');
         const into = { fd: file.fd, arrival: Arrival.of(size).memory };
         const range = { start: 0, end: size };
         const begun = Promise.withResolvers<void>();
@@ -216,6 +217,7 @@ describe('of a range, what did not come is a failure of its kind, and its file s
           fetching,
           (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
         );
+        assert.ok(existsSync(path));
       },
     );
   });
