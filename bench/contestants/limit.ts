@@ -49,7 +49,8 @@ export function pathOf({ bucket }: StoredSet, path: string): string {
   return encodeURI(`/${bucket}/${HUB_PREFIX}${path}`);
 }
 
-function getJobs(store: StoredSet, dir: string): string {
+/** A line for each file; its folder is made. */
+export function getJobs(store: StoredSet, dir: string): string {
   const lines = Array.from(store.set.files, ([path, { size }]) => {
     const file = join(dir, 'hub', path);
     mkdirSync(dirname(file), { recursive: true });

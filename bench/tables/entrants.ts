@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import type { Contestant } from '../contestants/contestant.ts';
 import { LimitUpload } from '../contestants/limit-put.ts';
 import * as limit from '../contestants/limit.ts';
+import * as modelCache from '../contestants/model-cache.ts';
 import type { DataSet } from '../data-sets.ts';
 import { checkEveryByte } from '../measure/every-byte.ts';
 import type { Entrant, Row } from '../measure/race.ts';
 import { measure } from '../measure/run.ts';
 import { commandWords } from '../report/command-words.ts';
+import { summarize } from '../report/statistics.ts';
+import { wall } from '../report/table.ts';
 import type { FreshMinio } from '../stores/fresh-minio.ts';
 import { at, type StoredSet } from '../stores/stored-set.ts';
 import type { Limits, Workplace } from '../workplace.ts';
@@ -50,7 +53,7 @@ export function restoring(place: Workplace, contestant: Contestant, store: Store
 }
 
 /** Finds out what there is to do, and restores nothing. */
-export function planning(place: Workplace, contestant: Contestant, store: StoredSet): Entrant {
+function planning(place: Workplace, contestant: Contestant, store: StoredSet): Entrant {
   const check = async (): Promise<void> => {
     const files = readdirSync(join(place.scratch.dir, 'restored'), { recursive: true });
     if (files.length > 0) throw new Error(`something was restored: ${files.join(', ')}`);
@@ -113,4 +116,22 @@ export function uploading(
       await minio.end();
     },
   };
+}
+
+/** In words what a start does before it fetches anything: it is no rival. */
+export async function beforeTheFirstByte(
+  place: Workplace,
+  { site, stored }: Placed,
+): Promise<readonly string[]> {
+  const store = at(site, stored);
+  const entrants = place.chosen([modelCache.plan]).map((contestant) => planning(place, contestant, store));
+  const rows = await place.race(entrants, site);
+  return rows.flatMap((row) => {
+    const summary = summarize(row);
+    return summary === undefined
+      ? []
+      : [
+          `\`init --dry-run\`, which lists, reads the manifests, plans, and fetches nothing: ${wall(summary)} s.`,
+        ];
+  });
 }

@@ -4,12 +4,10 @@ import * as modelCache from '../contestants/model-cache.ts';
 import * as rclone from '../contestants/rclone.ts';
 import * as s5cmd from '../contestants/s5cmd.ts';
 import * as sdk from '../contestants/sdk.ts';
-import { summarize } from '../report/statistics.ts';
-import { OVER_LINK, wall, type Table } from '../report/table.ts';
-import { at } from '../stores/stored-set.ts';
+import { OVER_LINK, type Table } from '../report/table.ts';
 import type { Workplace } from '../workplace.ts';
-import { planning, restoreRace } from './entrants.ts';
-import { behindLink, FAR, linkWords, NEAR, notRun, type OverLink, type Placed } from './places.ts';
+import { beforeTheFirstByte, restoreRace } from './entrants.ts';
+import { behindLink, FAR, linkWords, NEAR, notRun, type OverLink } from './places.ts';
 
 /** The defaults of some come to nothing under loss; nobody waits for them. */
 const TIME_LIMIT_SECONDS = 20;
@@ -59,19 +57,4 @@ function overLink(place: Workplace, over: OverLink): Promise<Table> {
     }),
     (why) => notRun(title, why),
   );
-}
-
-/** In words: it fetches nothing, and is no rival. */
-async function beforeTheFirstByte(place: Workplace, { site, stored }: Placed): Promise<readonly string[]> {
-  const store = at(site, stored);
-  const entrants = place.chosen([modelCache.plan]).map((contestant) => planning(place, contestant, store));
-  const rows = await place.race(entrants, site);
-  return rows.flatMap((row) => {
-    const summary = summarize(row);
-    return summary === undefined
-      ? []
-      : [
-          `\`init --dry-run\`, which lists, reads the manifests, plans, and fetches nothing: ${wall(summary)} s.`,
-        ];
-  });
 }

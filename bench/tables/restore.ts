@@ -1,4 +1,5 @@
 import * as aws from '../contestants/aws.ts';
+import * as bareNode from '../contestants/bare-node.ts';
 import type { Contestant } from '../contestants/contestant.ts';
 import * as limit from '../contestants/limit.ts';
 import * as modelCache from '../contestants/model-cache.ts';
@@ -8,7 +9,7 @@ import * as sdk from '../contestants/sdk.ts';
 import { SMALL_FILES } from '../data-sets.ts';
 import { PROVED, TRANSFER, type Table } from '../report/table.ts';
 import type { Workplace } from '../workplace.ts';
-import { restoreRace } from './entrants.ts';
+import { beforeTheFirstByte, restoreRace } from './entrants.ts';
 import { notRun, onMinio, onMinioWithTls, withNginx } from './places.ts';
 
 /** Few streams bring the front of a file, which is hashed first, sooner. */
@@ -29,8 +30,9 @@ const peers = (rcloneFlags: readonly string[] = []): readonly Contestant[] => [
 const VERIFIED =
   'model-cache proves the SHA-256 of every file before it gets its name; the others verify nothing, or what TLS and a checksum header give.';
 
-const SIGNED =
-  'Every tool signs its requests but the C reader and the row that says so: to check a signature is a good part of what the server does for a small file.';
+const ALIKE =
+  'Every tool signs its requests but the C reader and the row that says so: to check a signature is a good part of what the server does for a small file. The bare Node has one thread, which signs, ' +
+  'receives, hashes, names and links what a list tells it to, and does nothing else.';
 
 /** The F5 set from MinIO. */
 export async function cold(place: Workplace): Promise<readonly Table[]> {
@@ -85,12 +87,14 @@ export async function overTls(place: Workplace): Promise<readonly Table[]> {
 
 export async function small(place: Workplace): Promise<readonly Table[]> {
   const placed = await onMinio(place, SMALL_FILES);
+  const before = await beforeTheFirstByte(place, placed);
   const rows = await restoreRace(place, placed, [
     limit.restore(),
     limit.restore('limit (C reader, 1 thread)', { threads: 1, partMiB: 16 }),
     limit.provingRestore(),
     modelCache.restore,
     modelCache.unsignedRestore,
+    bareNode.restore,
     s5cmd.restore('s5cmd'),
     s5cmd.restore('s5cmd tuned', s5cmd.TUNED_FOR_SMALL),
     rclone.restore('rclone'),
@@ -100,5 +104,5 @@ export async function small(place: Workplace): Promise<readonly Table[]> {
   ]);
   const { sizes } = placed.stored.set;
   const title = `Cold restore of ${sizes.length} files of ${(sizes[0] ?? 0) / 1024} KiB from MinIO`;
-  return [{ title, text: [VERIFIED, SIGNED], columns: PROVED, rows }];
+  return [{ title, text: [VERIFIED, ALIKE, ...before], columns: PROVED, rows }];
 }

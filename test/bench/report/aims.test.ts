@@ -20,13 +20,16 @@ test('each aim stands beside what was measured, and beside the C reader that has
 
 test('of a series the worst counts; of a link, more is better', () => {
   const growth = table([
-    row('1 file', 'model-cache', [run(1, { peakMiB: 101 })]),
-    row('2 files', 'model-cache', [run(1, { peakMiB: 90 })]),
+    row('1 file of 1 GB', 'model-cache', [run(1, { peakMiB: 101 })]),
+    row('1 file of 2 GB', 'model-cache', [run(1, { peakMiB: 90 })]),
+    row('100 files', 'model-cache', [run(1, { peakMiB: 80 })]),
+    row('1000 files', 'model-cache', [run(1, { peakMiB: 85 })]),
   ]);
   const near = { ...table([row('model-cache', 'model-cache', [run(4)])]), bitsPerSecond: 5e9 };
   assert.deepEqual(linesOf({ growth: measurement(growth), links: measurement(near) }), [
     '| 5 Gbit/s, 2 ms | at least 93 % of the link | 80 % of the link | no | - |',
-    '| Peak RSS, at any size | at most 100 MiB | 101 MiB | no | - |',
+    '| Peak RSS, one file of any size | at most 100 MiB | 101 MiB | no | - |',
+    '| Peak RSS, any number of files | at most 100 MiB | 85 MiB | yes | - |',
   ]);
 });
 
