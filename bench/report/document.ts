@@ -35,6 +35,7 @@ const HOW_TO_READ = `## How to read it
 - Client CPU is user and system time of the process and all its children, peak RSS that of its largest process in any run, server CPU what the server used meanwhile.
 - Tools run in turn, in another order each round, each into an empty folder. After each run, not in its time, every byte of every file is compared by SHA-256;
   a run with a wrong byte fails.
+- How fast a machine is that others share changes from hour to hour. What stands in one table was measured at the same time, and can be compared; seconds of two tables cannot. What an empty Node took ("Start-up") tells how fast it was then.
 - A run beside which others used more than ${MAX_FOREIGN * 100} % of the processors is dropped. \\* marks a row that had no clean run: all of them count there.`;
 
 const WHAT_BOUNDS_IT = `## What bounds it
