@@ -8,7 +8,6 @@ import type { ByteRange } from '../model/parts.ts';
 import { rangesByGet } from '../store/ranges-by-get.ts';
 import type { Store } from '../store/store.ts';
 import { atMostTwice, isWorthAnotherStart, type CorruptObject } from './at-most-twice.ts';
-import { withinOpenFiles } from './files-at-once.ts';
 import { ObjectFetch, type FetchTools } from './object-fetch.ts';
 import { Pacer } from './pacer.ts';
 import type { Progress } from './progress.ts';
@@ -47,7 +46,7 @@ export class Downloader {
     events: DownloadEvents,
   ) {
     const ranges = store.ranges ?? rangesByGet(store);
-    this.#tools = { ranges, progress, pacer: new Pacer(ranges, progress, withinOpenFiles(bounds)) };
+    this.#tools = { ranges, progress, pacer: new Pacer(ranges, progress, bounds) };
     this.#prover = new Prover(progress, partsProve, signal);
     this.#signal = signal;
     this.#events = events;

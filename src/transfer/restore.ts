@@ -2,36 +2,26 @@ import { toModelCacheError } from '../errors.ts';
 import { clearLeftovers } from '../cache/leftovers.ts';
 import { filesAtOnce, withinOpenFiles } from './files-at-once.ts';
 import { createPace } from '../cache/pace.ts';
-import type { Publisher } from '../cache/publish.ts';
 import { freeBytes } from '../cache/space.ts';
 import { isResumable, publishSmall, smallStagedPath, withStaged } from '../cache/staging.ts';
-import type { State } from '../cache/state.ts';
 import { bytesShort } from '../model/budget.ts';
 import type { CatalogFile } from '../model/catalog.ts';
-import type { FileFailure } from '../model/file-failure.ts';
 import type { PaceBounds } from '../model/pace.ts';
 import { handfuls } from '../model/handfuls.ts';
-import { snapshotPath } from '../model/paths.ts';
-import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
-import type { TreeName } from '../model/tree.ts';
+import type { PlanItem, RestorePlan } from '../model/plan.ts';
 import type { Store } from '../store/store.ts';
 import { Downloader } from './download.ts';
 import { InTurn } from './in-turn.ts';
+import { isAboutOnePath, succeeds } from './one-path.ts';
 import type { Progress } from './progress.ts';
+import { isFileToFetch, Publication, type FileItem, type PublicationTools } from './publication.ts';
 import type { VerifiedFile } from './verified-file.ts';
 
-type FileItem = Extract<PlanItem, { kind: 'file' }>;
-type LinkItem = Extract<PlanItem, { kind: 'link' }>;
-type RefItem = Extract<PlanItem, { kind: 'ref' }>;
-
-export interface RestoreTools {
+export interface RestoreTools extends PublicationTools {
   readonly store: Store;
-  readonly publisher: Publisher;
-  readonly state: State;
   readonly progress: Progress;
   readonly bounds: PaceBounds;
   readonly signal: AbortSignal;
-  readonly onFailure: (failure: FileFailure) => void;
   readonly onResumed: (file: CatalogFile, bytes: number) => void;
 }
 
@@ -41,42 +31,39 @@ export interface RestoreTools {
  * What a stop signal interrupts stays for the next run, which goes on with it.
  */
 export async function executeRestore(plan: RestorePlan, tools: RestoreTools): Promise<void> {
-  const run = new RestoreRun(plan, tools);
+  const publication = new Publication(plan, tools);
+  const run = new RestoreRun(plan, tools, publication);
   tools.progress.expect(plan.fetch.files, plan.fetch.bytes);
   await run.clearLeftovers();
-  await run.linkWhatIsHere();
+  await publication.linkWhatIsHere(tools.signal);
   await run.fetchFiles();
-  run.publishRefs();
+  publication.publishRefs();
 }
 
 class RestoreRun {
   readonly #plan: RestorePlan;
   readonly #tools: RestoreTools;
+  readonly #publication: Publication;
+  readonly #bounds: PaceBounds;
   readonly #downloader: Downloader;
   /** Ends what is under way when the store or the disk has failed one of the files. */
   readonly #ending = new AbortController();
   readonly #signal: AbortSignal;
-  /** Tree → file → the links that lead to it. */
-  readonly #linksTo: ReadonlyMap<TreeName, ReadonlyMap<string, readonly LinkItem[]>>;
   /** Of small files, of which many may be there at once. */
   readonly #publishing = new InTurn();
   readonly #pace = createPace();
-  /** `tree commit` of which something wanted is not here. */
-  readonly #brokenCommits = new Set<string>();
 
-  constructor(plan: RestorePlan, tools: RestoreTools) {
+  constructor(plan: RestorePlan, tools: RestoreTools, publication: Publication) {
     this.#plan = plan;
     this.#tools = tools;
+    this.#publication = publication;
+    this.#bounds = withinOpenFiles(tools.bounds);
     this.#signal = AbortSignal.any([tools.signal, this.#ending.signal]);
-    const settings = { partsProve: plan.source === 'lock', bounds: tools.bounds };
+    const settings = { partsProve: plan.source === 'lock', bounds: this.#bounds };
     this.#downloader = new Downloader(tools.store, tools.progress, settings, this.#signal, {
       onCorrupt: ({ key, etag }) => tools.state.rememberCorrupt(key, etag),
       onResumed: tools.onResumed,
     });
-    const linksOf = Map.groupBy(plan.items.filter(isLink), ({ tree }) => tree);
-    this.#linksTo = new Map(
-      Array.from(linksOf, ([tree, links]) => [tree, Map.groupBy(links, ({ link }) => link.to)]),
-    );
   }
 
   /** What killed runs have left, but for the best of each file that is fetched now. */
@@ -88,25 +75,11 @@ class RestoreRun {
     await clearLeftovers(dir, Date.now(), { wanted: wanted.filter(isResumable), present, isRoomNeeded });
   }
 
-  /** Links to files that need no fetching. */
-  async linkWhatIsHere(): Promise<void> {
-    const pace = createPace();
-    const fetched = Map.groupBy(this.#plan.items.filter(isFileToFetch), ({ tree }) => tree);
-    for (const [tree, linksOf] of this.#linksTo) {
-      const paths = new Set(fetched.get(tree)?.map(({ path }) => path));
-      for (const to of linksOf.keys()) {
-        await pace();
-        this.#signal.throwIfAborted();
-        if (!paths.has(to)) this.#publishLinksTo(tree, to);
-      }
-    }
-  }
-
   /** Small ones need no staging of their own, and so many more of them may be on their way. */
   async fetchFiles(): Promise<void> {
     const files = biggestFirst(this.#plan.items.filter(isFileToFetch));
     const large = files.filter(({ file }) => !isSmall(file)).values();
-    const smallAtOnce = Math.min(SMALL_AT_ONCE, withinOpenFiles(this.#tools.bounds).width);
+    const smallAtOnce = Math.min(SMALL_AT_ONCE, this.#bounds.width);
     const small = handfuls(
       files.filter(({ file }) => isSmall(file)),
       ({ file }) => file.size,
@@ -131,20 +104,6 @@ class RestoreRun {
     }
   }
 
-  publishRefs(): void {
-    for (const item of this.#plan.items.filter(isRef)) {
-      const { tree, path, content, reason, found } = item;
-      const isWanted = isFetchReason(reason) && !this.#brokenCommits.has(nameOf(tree, content));
-      const isWritten =
-        isWanted &&
-        this.#noteFailures(item, () =>
-          this.#tools.publisher.publishRef(this.#localPath(tree, path), content),
-        );
-      // Only where this disk has what the bucket says; a ref that it keeps from elsewhere is its own news.
-      if (isWritten || found === content) this.#tools.state.agreeOnRef(tree, path, content);
-    }
-  }
-
   /** What was fetched and then taken away from its folder is fetched once more. */
   async #fetchLarge(item: FileItem): Promise<void> {
     this.#signal.throwIfAborted();
@@ -165,7 +124,7 @@ class RestoreRun {
   }
 
   async #stageLarge(item: FileItem): Promise<void> {
-    this.#prepare(item);
+    this.#publication.prepare(item);
     await withStaged(
       this.#plan.dir,
       item.file,
@@ -195,7 +154,7 @@ class RestoreRun {
       await this.#pace();
       this.#signal.throwIfAborted();
       const isPrepared = succeeds(
-        () => this.#prepare(item),
+        () => this.#publication.prepare(item),
         (error) => onFailed(item, error),
       );
       const path = smallStagedPath(this.#plan.dir, item.file);
@@ -223,51 +182,14 @@ class RestoreRun {
   /** What is wrong with one file is noted; what is wrong with the store, or with the disk, ends all. */
   #failed(item: FileItem, error: unknown): void {
     if (this.#signal.aborted) return;
-    if (isAboutOnePath(error)) this.#noteFailure(item, error);
+    if (isAboutOnePath(error)) this.#publication.noteFailure(item, error);
     else this.#ending.abort(error);
   }
 
-  #prepare({ tree, path }: FileItem): void {
-    this.#tools.publisher.prepare(this.#localPath(tree, path));
-  }
-
-  #publish({ tree, path }: FileItem, stagedPath: string, { digests, isFlushed }: VerifiedFile): void {
-    const { publisher, state } = this.#tools;
-    const local = this.#localPath(tree, path);
+  /** What has come when the run has ended stays without its name. */
+  #publish(item: FileItem, stagedPath: string, verified: VerifiedFile): void {
     this.#signal.throwIfAborted();
-    state.remember(local, publisher.publishFile(stagedPath, local), digests, isFlushed);
-    this.#publishLinksTo(tree, path);
-  }
-
-  #publishLinksTo(tree: TreeName, file: string): void {
-    for (const item of this.#linksOf(tree, file).filter(isToMake)) {
-      const path = this.#localPath(item.tree, item.path);
-      this.#noteFailures(item, () => this.#tools.publisher.publishLink(path, item.link.target));
-    }
-  }
-
-  /** Whether `publish` went well. A disk that fails altogether still ends everything. */
-  #noteFailures(item: LinkItem | RefItem, publish: () => void): boolean {
-    return succeeds(publish, (error) => {
-      if (!isAboutOnePath(error)) throw error;
-      this.#noteFailure(item, error);
-    });
-  }
-
-  #noteFailure({ tree, path }: PlanItem, error: unknown): void {
-    const lost = [path, ...this.#linksOf(tree, path).map((link) => link.path)];
-    for (const commit of lost.map((name) => snapshotPath(name)?.commit)) {
-      if (commit !== undefined) this.#brokenCommits.add(nameOf(tree, commit));
-    }
-    this.#tools.onFailure({ tree, path, error: toModelCacheError(error) });
-  }
-
-  #linksOf(tree: TreeName, file: string): readonly LinkItem[] {
-    return this.#linksTo.get(tree)?.get(file) ?? [];
-  }
-
-  #localPath(tree: TreeName, path: string): string {
-    return `${Object.hasOwn(this.#plan.roots, tree) ? this.#plan.roots[tree] : tree}/${path}`;
+    this.#publication.publish(item, stagedPath, verified);
   }
 }
 
@@ -292,46 +214,10 @@ function isInterrupted({ aborted, reason }: AbortSignal): boolean {
   return aborted && toModelCacheError(reason).code === 'interrupted';
 }
 
-function succeeds(act: () => void, onError: (error: unknown) => void): boolean {
-  try {
-    act();
-    return true;
-  } catch (error) {
-    onError(error);
-    return false;
-  }
-}
-
 function isTakenAway(error: unknown): boolean {
   return toModelCacheError(error).code === 'file-changed';
 }
 
-/** Everything else would fail for the next path too. */
-function isAboutOnePath(error: unknown): boolean {
-  const { code } = toModelCacheError(error);
-  return code.startsWith('object-') || code === 'path-unsafe' || code === 'file-changed';
-}
-
-function isFileToFetch(item: PlanItem): item is FileItem {
-  return item.kind === 'file' && isFetchReason(item.reason);
-}
-
 function isPresentFile(item: PlanItem): item is FileItem {
   return item.kind === 'file' && item.reason === 'present';
-}
-
-function isLink(item: PlanItem): item is LinkItem {
-  return item.kind === 'link';
-}
-
-function isToMake({ reason }: LinkItem): boolean {
-  return isFetchReason(reason);
-}
-
-function isRef(item: PlanItem): item is RefItem {
-  return item.kind === 'ref';
-}
-
-function nameOf(tree: TreeName, name: string): string {
-  return `${tree} ${name}`;
 }
