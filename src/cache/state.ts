@@ -50,8 +50,8 @@ type StateFile = v.InferOutput<typeof StateSchema>;
  */
 export class State {
   readonly #file: StateFile;
-  /** Paths of which something was proved here. */
-  readonly #proved = new Set<string>();
+  /** What was proved here, by path. */
+  readonly #proved = new Map<string, Proved>();
   /** Done again, at saving, on what other runs have saved meanwhile. */
   readonly #changes: ((file: StateFile) => void)[] = [];
 
@@ -89,8 +89,9 @@ export class State {
     const isSame = before?.[0] === identity;
     const isOnDisk = isFlushed || (isSame && (before[3] === null || isAnotherBoot(before[3])));
     const { sha256 = null, gitSha1 = null } = { ...this.digestsOf(path, identity), ...digests };
-    this.#file.proved[path] = [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()];
-    this.#proved.add(path);
+    const entry: Proved = [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()];
+    this.#file.proved[path] = entry;
+    this.#proved.set(path, entry);
   }
 
   agreedRefs(tree: TreeName): ReadonlyMap<string, string> {
@@ -143,7 +144,7 @@ export class State {
   save(dir: string, asked?: Owner): void {
     if (this.#changes.length === 0 && this.#proved.size === 0) return;
     const latest = State.load(dir).#file;
-    for (const path of this.#proved) Object.assign(latest.proved, { [path]: this.#file.proved[path] });
+    for (const [path, entry] of this.#proved) latest.proved[path] = entry;
     for (const change of this.#changes) change(latest);
     writePrivateFile(dir, layout.state(dir), JSON.stringify(latest), asked);
     this.#proved.clear();

@@ -109,7 +109,7 @@ export class PlainS3 {
     const { key, range, size, etag, into, onNewConnection, signal } = order;
     const get = await this.#requests.gets(key);
     signal.throwIfAborted();
-    const request = get(key, headerLines(range, etag));
+    const request = get(key, rangeLines(range, etag));
     const parts = order.parts && partsOf(range, order.parts);
     const errand = { kind: 'range', request, range, size, etag, into, parts, onNewConnection } as const;
     await this.#explained(
@@ -124,7 +124,7 @@ export class PlainS3 {
     const get = await this.#requests.gets(files[0]?.key);
     signal.throwIfAborted();
     const toMake = files.map(({ key, size, path, mode, algorithms }) => {
-      const request = get(key, headerLines({ start: 0, end: size }, undefined));
+      const request = get(key, rangeLines({ start: 0, end: size }, undefined));
       return { request, size, path, mode, algorithms };
     });
     const errand = { kind: 'files', files: toMake, onNewConnection } as const;
@@ -201,7 +201,7 @@ export class PlainS3 {
 }
 
 /** An empty range is one of an empty object, which has none. */
-function headerLines({ start, end }: ByteRange, etag: string | undefined): string {
+function rangeLines({ start, end }: ByteRange, etag: string | undefined): string {
   const range = start === end ? '' : `range: bytes=${start}-${end - 1}\r\n`;
   return etag === undefined ? range : `${range}if-match: ${etag}\r\n`;
 }

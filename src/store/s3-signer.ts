@@ -71,7 +71,7 @@ export class S3Signer {
   async gets(): Promise<GetText> {
     const { base, hostHeader } = this.#address;
     const signing = await this.#gets?.now();
-    const common = headerLines(signing?.headers ?? unsignedHeaders(hostHeader));
+    const common = headerLines(signing?.headers ?? commonHeaders(hostHeader));
     return (key, lines) => {
       const path = `${base}${escapedKey(key)}`;
       const authorization = signing === undefined ? '' : `authorization: ${signing.authorization(path)}\r\n`;
@@ -86,7 +86,7 @@ export class S3Signer {
     headers: Readonly<Record<string, string>>,
   ): Promise<SignedRequest['headers']> {
     const host = this.#address.hostHeader;
-    const all = { ...unsignedHeaders(host), ...headers };
+    const all = { ...commonHeaders(host), ...headers };
     const { endpoint } = this.#address;
     const request = {
       method,
@@ -101,7 +101,8 @@ export class S3Signer {
   }
 }
 
-function unsignedHeaders(host: string): Readonly<Record<string, string>> {
+/** Of all requests, signed or not. */
+function commonHeaders(host: string): Readonly<Record<string, string>> {
   return { host, 'x-amz-content-sha256': EMPTY_SHA256 };
 }
 

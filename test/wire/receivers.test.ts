@@ -62,10 +62,7 @@ test('the first that does not come ends them: those before it are told of, and t
       request: GET.replace('/k', `/${name}`),
     }));
     const told: unknown[] = [];
-    await assert.rejects(
-      makeBy(receivers, files, told),
-      (error) => error instanceof FetchFailed && error.failure.kind === 'connection',
-    );
+    await assert.rejects(makeBy(receivers, files, told), failedBy({ kind: 'connection' }));
     assert.deepEqual(told, [10, '"e"', sha256(BODY), 7]);
     assert.equal(asked.length, 2);
     assert.deepEqual(
@@ -186,11 +183,7 @@ describe('of a range, what did not come is a failure of its kind, and its file s
           const into = { fd: file.fd, arrival: arrival.memory };
           const told: (string | number)[] = [];
           const fetching = fetchBy(receivers, { range: { start: 0, end: size }, size, etag, into }, told);
-          await assert.rejects(fetching, (error) => {
-            assert.ok(error instanceof FetchFailed);
-            assert.partialDeepStrictEqual(error.failure, failure);
-            return true;
-          });
+          await assert.rejects(fetching, failedBy(failure));
           const bytes = told.reduce((sum: number, one) => sum + (typeof one === 'number' ? one : 0), 0);
           assert.deepEqual([bytes, readFileSync(path).length, arrival.isWhole], [moved, moved, false]);
         },
@@ -213,10 +206,7 @@ describe('of a range, what did not come is a failure of its kind, and its file s
         });
         await soon(begun.promise);
         stop.abort();
-        await assert.rejects(
-          fetching,
-          (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
-        );
+        await assert.rejects(fetching, failedBy({ kind: 'cancelled' }));
         assert.ok(existsSync(path));
       },
     );
@@ -314,11 +304,7 @@ describe('what did not come is a failure of its kind, and nothing is left of it:
           const path = freshPath();
           const told: (string | number)[] = [];
           const fetching = makeBy(receivers, [{ path, ...file }], told);
-          await assert.rejects(fetching, (error) => {
-            assert.ok(error instanceof FetchFailed);
-            assert.partialDeepStrictEqual(error.failure, failure);
-            return true;
-          });
+          await assert.rejects(fetching, failedBy(failure));
           assert.deepEqual(told, moved === 0 ? [] : [moved]);
           assert.equal(existsSync(path), false);
         },
@@ -336,10 +322,7 @@ test('a stop ends a file, and nothing is left of it', async () => {
     fetching.catch(() => undefined);
     while (!existsSync(path)) await sleep(5);
     stop.abort();
-    await assert.rejects(
-      fetching,
-      (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
-    );
+    await assert.rejects(fetching, failedBy({ kind: 'cancelled' }));
     assert.equal(existsSync(path), false);
   });
 });
@@ -349,10 +332,7 @@ test('what was stopped before it began is never asked for twice, and ends', asyn
     () => undefined,
     async (receivers, { asked }) => {
       const fetching = makeBy(receivers, [{ path: freshPath() }], [], AbortSignal.abort());
-      await assert.rejects(
-        fetching,
-        (error) => error instanceof FetchFailed && error.failure.kind === 'cancelled',
-      );
+      await assert.rejects(fetching, failedBy({ kind: 'cancelled' }));
       assert.ok(asked.length <= 1);
     },
   );
@@ -366,10 +346,7 @@ test('when the thread ends, so does whatever it was on', async () => {
       fetching.catch(() => undefined);
       while (asked.length === 0) await sleep(5);
       receivers.close();
-      await assert.rejects(
-        fetching,
-        (error) => error instanceof FetchFailed && error.failure.kind === 'thread-ended',
-      );
+      await assert.rejects(fetching, failedBy({ kind: 'thread-ended' }));
     },
   );
 });
@@ -398,6 +375,14 @@ test('a thread that waits has little load, and what has no thread has none', asy
     },
   );
 });
+
+function failedBy(failure: object): (error: unknown) => true {
+  return (error) => {
+    assert.ok(error instanceof FetchFailed);
+    assert.partialDeepStrictEqual(error.failure, failure);
+    return true;
+  };
+}
 
 function fetchBy(
   receivers: Receivers,
