@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** O_CLOEXEC, which Node's constants lack. */
+export const CLOSES_ON_EXEC = 0o2000000;
+
 /** With which flags of open(2) a process has a descriptor open. Throws when it has not, or may not be looked at. */
 export function openFlags(pid: number | string, fd: number | string): number {
   const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];

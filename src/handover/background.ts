@@ -1,13 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { numbersIn, openFlags } from '../descriptors.ts';
+import { CLOSES_ON_EXEC, numbersIn, openFlags } from '../descriptors.ts';
 import type { Environment } from '../settings/raw.ts';
 
 /** Machine code costs an idle process 2 MiB and more, and it waits for the disk anyway. */
 const SMALL = ['--jitless', '--max-semi-space-size=1'];
-
-/** O_CLOEXEC, which Node's constants lack. */
-const CLOSES_ON_EXEC = 0o2000000;
 
 /**
  * Starts a JavaScript file that goes on without us, and in a session of its own: it is no child of this process, so

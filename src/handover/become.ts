@@ -12,7 +12,8 @@ import { supervise } from './supervise.ts';
  * The last steps, in an order that loses no signal:
  * 1. everything slow is done before;
  * 2. the event loop turns once, so that signals the kernel has delivered are seen: if one was, the server never starts;
- * 3. in that same turn our handlers go, so that from here on a signal ends the process as it would end the server.
+ * 3. in that same turn our handlers go, so that from here on a signal ends the process as it would end the server;
+ * 4. what came between the two is looked for where libuv has left it.
  */
 export async function becomeServer(program: Program, env: Environment, watch: SignalWatch): Promise<number> {
   if (typeof process.execve !== 'function') return supervise(program, env, watch);

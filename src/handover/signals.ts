@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ModelCacheError } from '../errors.ts';
+import { SignalPipe } from './signal-pipe.ts';
 
 /** Those that come most often first: they are given back first. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
@@ -34,13 +35,18 @@ export class SignalWatch {
   }
 
   /**
-   * The same, and where nothing came, these signals do what they do by default from then on. Nothing is done between the
-   * one and the other, not even a promise resolved: a signal that comes there is lost.
+   * The same, and where nothing came, these signals do what they do by default from then on. What comes between the one and
+   * the other is still caught, by libuv, which tells nobody any more: it is found in its pipe.
    */
   releaseUnlessCaught(): Promise<StopSignal | undefined> {
+    const pipe = SignalPipe.find();
     return new Promise((resolve) => {
       setImmediate(() => {
-        if (this.#caught === undefined) this.release();
+        if (this.#caught === undefined) {
+          this.release();
+          const waiting = pipe.waiting();
+          this.#caught = STOP_SIGNALS.find((name) => waiting.includes(constants.signals[name]));
+        }
         resolve(this.#caught);
       });
     });

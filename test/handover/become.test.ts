@@ -64,6 +64,13 @@ for (const [signal, code] of [
     assert.doesNotMatch(out, /started/);
     assert.equal(end, code);
   });
+
+  test(`${signal} between the last look for signals and the end of our handlers is not lost either`, async () => {
+    const { ended } = launch(['become', 'sh', '-c', 'echo started'], { LAUNCHER_GETS_LATE: signal });
+    const { out, end } = await ended;
+    assert.doesNotMatch(out, /started/);
+    assert.equal(end, code);
+  });
 }
 
 test('after the hand-over a signal does what it does to the server', async () => {
