@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
-import { manifestKey } from '../model/bucket.ts';
 import { catalogTree, type CatalogTree } from '../model/catalog.ts';
 import type { LockedManifest } from '../model/lock-file.ts';
-import { MANIFEST_LIMITS, parseManifest, type NamedManifest } from '../model/manifest.ts';
+import { MANIFEST_LIMITS, type NamedManifest } from '../model/manifest.ts';
 import { mergeTree } from '../model/merge.ts';
 import type { TreeName } from '../model/tree.ts';
 import { isDenied, missingOrDenied } from './may-not-list.ts';
 import type { CatalogReading } from './read-catalog.ts';
-import { readSmall, type Store } from './store.ts';
+import { readManifest } from './read-manifest.ts';
+import type { Store } from './store.ts';
 
 const AT_ONCE = 8;
 
@@ -57,12 +57,12 @@ interface Answer {
 
 async function answerFor(
   store: Store,
-  { tree, name }: LockedManifest,
+  locked: LockedManifest,
   signal: AbortSignal | undefined,
 ): Promise<Answer> {
+  const { tree } = locked;
   try {
-    const body = await store.get(manifestKey(tree, name), { signal });
-    return { tree, manifest: parseManifest(tree, name, await readSmall(body, MANIFEST_LIMITS.bytes)) };
+    return { tree, manifest: await readManifest(store, locked, MANIFEST_LIMITS.bytes, signal) };
   } catch (error) {
     const reason = toModelCacheError(error);
     const isAboutStore = reason.code.startsWith('store-') && !isDenied(reason);

@@ -3,9 +3,10 @@ import pLimit from 'p-limit';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { checkFormat, FORMAT_KEY, parseManifestKey } from '../model/bucket.ts';
 import { TreeManifests } from '../model/heads.ts';
-import { MANIFEST_LIMITS, parseManifest, type NamedManifest } from '../model/manifest.ts';
+import { MANIFEST_LIMITS, type NamedManifest } from '../model/manifest.ts';
 import type { TreeView } from '../model/merge.ts';
 import type { TreeName } from '../model/tree.ts';
+import { readManifest, type ManifestName } from './read-manifest.ts';
 import { readSmall, type Store, type StoredObject } from './store.ts';
 
 export interface ManifestReading {
@@ -38,13 +39,13 @@ export async function readManifests(
   const found = manifestsAmong(objects);
   const refusals = new Refusals();
   const heads = new Heads(memory);
-  const read = async ({ tree, name, object }: FoundManifest): Promise<void> => {
+  const read = async (found: FoundManifest): Promise<void> => {
+    const { object } = found;
     signal?.throwIfAborted();
     try {
       if (object.size > MANIFEST_LIMITS.bytes) throw tooLarge(object);
-      if (object.size > memory) throw noMemory(tree, name);
-      const bytes = await readSmall(await store.get(object.key, { signal }), object.size);
-      heads.add(parseManifest(tree, name, bytes), bytes.length);
+      if (object.size > memory) throw noMemory(found);
+      heads.add(await readManifest(store, found, object.size, signal), object.size);
     } catch (error) {
       const reason = toModelCacheError(error);
       if (reason.code.startsWith('store-') || signal?.aborted === true) throw error;
@@ -56,14 +57,12 @@ export async function readManifests(
   await eachLimited(small, read);
   // Only where memory is short: what came first may have been superseded since.
   for (const manifest of among(found, heads.unkept())) await read(manifest);
-  for (const { tree, name } of among(found, heads.unkept())) refusals.add(noMemory(tree, name));
+  for (const manifest of among(found, heads.unkept())) refusals.add(noMemory(manifest));
   for (const { object } of found.slice(MAX_MANIFESTS)) refusals.add(tooMany(object));
   return { views: heads.views(), refused: refusals.all() };
 }
 
-interface FoundManifest {
-  readonly tree: TreeName;
-  readonly name: string;
+interface FoundManifest extends ManifestName {
   readonly object: StoredObject;
 }
 
@@ -154,7 +153,7 @@ function tooMany({ key }: StoredObject): ModelCacheError {
   });
 }
 
-function noMemory(tree: TreeName, name: string): ModelCacheError {
+function noMemory({ tree, name }: ManifestName): ModelCacheError {
   return new ModelCacheError('manifest-invalid', `manifest ${name} of ${tree} does not fit into memory`, {
     hint: 'give the program more memory, or name a prefix with fewer models in --store',
   });

@@ -46,6 +46,20 @@ export function threadBegins(): Beginning | undefined {
   return beginning;
 }
 
+/** A thread begins within some tens of milliseconds. One that has died on the way never has. */
+const BEGINS_WITHIN_MS = 200;
+const LOOK_EVERY_MS = 2;
+
+/**
+ * Resolves when no thread is beginning any more, or one takes very long to: for what is about to run thousands of times.
+ * Under the usual flags V8 would give it to its largest compiler, which takes 5 MiB of memory and more.
+ */
+export async function threadsHaveBegun(): Promise<void> {
+  const patience = performance.now() + BEGINS_WITHIN_MS;
+  while (isAnyBeginning() && performance.now() < patience)
+    await new Promise((looked) => setTimeout(looked, LOOK_EVERY_MS));
+}
+
 /** For a module of Node's that is loaded later: it is taken as Node has compiled it, too. */
 export function loadLater<T>(load: () => T): T {
   const begun = threadBegins();
@@ -73,6 +87,10 @@ function change(shared: Beginning, by: number): void {
     wanted = flagsFor(count);
     setFlags(wanted);
   }
+}
+
+function isAnyBeginning(): boolean {
+  return beginning !== undefined && Atomics.load(new Int32Array(beginning), 0) > 0;
 }
 
 function flagsFor(count: Int32Array): readonly string[] {

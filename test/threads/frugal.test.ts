@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cachedDataVersionTag } from 'node:v8';
-import { beFrugal, loadLater, threadBegins, threadHasBegun } from '../../src/threads/frugal.ts';
+import {
+  beFrugal,
+  loadLater,
+  threadBegins,
+  threadHasBegun,
+  threadsHaveBegun,
+} from '../../src/threads/frugal.ts';
 
 /** It depends on V8's flags: what was compiled under another one is not taken. */
 const usual = cachedDataVersionTag();
@@ -37,4 +44,22 @@ test('what is loaded later is loaded under the usual flags, and they do not stay
     { message: 'not there' },
   );
   assert.notEqual(cachedDataVersionTag(), usual);
+});
+
+test('who waits until threads have begun goes on when the last one has', async () => {
+  await threadsHaveBegun();
+  const [first, second] = [threadBegins(), threadBegins()];
+  let isOver = false;
+  const over = threadsHaveBegun().then(() => (isOver = true));
+  threadHasBegun(first);
+  await sleep(20);
+  assert.equal(isOver, false);
+  threadHasBegun(second);
+  await over;
+});
+
+test('a thread that never begins keeps nobody waiting for long', async () => {
+  const begun = threadBegins();
+  await threadsHaveBegun();
+  threadHasBegun(begun);
 });
