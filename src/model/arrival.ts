@@ -12,6 +12,8 @@ export const BLOCK_BYTES = 64 * 1024;
 
 const STATE = 0;
 const FIRST_BLOCK = 1;
+/** Missing, and somebody is writing to it at this moment. */
+const WRITING = -1;
 const MISSING = 0;
 const WHOLE = 1;
 /** Whole, and of a part that has been proved on its way. */
@@ -20,10 +22,13 @@ const OPEN = 0;
 const ENDED = 1;
 /** Who ends it may come between a look at the state and the wait. */
 const WAIT_MS = 100;
+/** A write takes less. Nobody is woken when it ends: that two want to write to one block is rare. */
+const WRITE_MS = 1;
 
 /**
  * Which blocks of a file have been written, so that it can be hashed from the front while the rest still comes. Each
- * block is filled from its beginning; several are filled side by side.
+ * block is filled from its beginning; several are filled side by side, and one by several who bring the same bytes. What
+ * is whole may have been hashed already, and nobody writes to it any more.
  */
 export class Arrival {
   readonly memory: ArrivalMemory;
@@ -41,17 +46,71 @@ export class Arrival {
     const blocks = Math.ceil(size / BLOCK_BYTES);
     const cells = new SharedArrayBuffer((FIRST_BLOCK + blocks) * Int32Array.BYTES_PER_ELEMENT);
     const arrival = new Arrival({ size, cells });
-    for (const { start, end } of wholeBlocks(size, done)) arrival.add(start, end);
+    for (const range of wholeBlocks(size, done)) arrival.writeMissing(range, () => undefined);
     return arrival;
   }
 
-  /** The bytes before `to` have been written, from `from` on or from before it, to the beginning of its block. */
-  add(from: number, to: number): void {
-    const end = to === this.#size ? this.#blocks : Math.floor(to / BLOCK_BYTES);
-    for (let block = Math.floor(from / BLOCK_BYTES); block < end; block += 1) {
-      Atomics.compareExchange(this.#cells, FIRST_BLOCK + block, MISSING, WHOLE);
-      Atomics.notify(this.#cells, FIRST_BLOCK + block);
+  /**
+   * These bytes have come, and what is before them in their block is there. `write` is to write them, or those pieces of
+   * them whose blocks are not whole; nobody else writes there meanwhile. Returns whether those were all of them. Throws
+   * what `write` throws.
+   */
+  writeMissing({ start, end }: ByteRange, write: (piece: ByteRange) => void): boolean {
+    let written = 0;
+    for (let position = start; position < end && !this.isEnded;) {
+      const held = this.#hold(position, end);
+      if (held.start < held.end) {
+        let reached = held.start;
+        try {
+          write(held);
+          reached = held.end;
+        } finally {
+          this.#letGo(held, reached);
+        }
+        written += reached - held.start;
+      } else if (held.start < end) Atomics.wait(this.#cells, cellAt(held.start), WRITING, WRITE_MS);
+      position = held.end;
     }
+    return written === end - start;
+  }
+
+  /** The same, for who may not keep his thread waiting. */
+  async writeMissingAside(
+    { start, end }: ByteRange,
+    write: (piece: ByteRange) => Promise<void>,
+  ): Promise<void> {
+    for (let position = start; position < end && !this.isEnded;) {
+      const held = this.#hold(position, end);
+      if (held.start < held.end) {
+        let reached = held.start;
+        try {
+          await write(held);
+          reached = held.end;
+        } finally {
+          this.#letGo(held, reached);
+        }
+      } else if (held.start < end) await this.#changed(cellAt(held.start), WRITING, WRITE_MS);
+      position = held.end;
+    }
+  }
+
+  /** The first piece of it whose blocks are not whole; empty where all are, or somebody else writes to the first. */
+  #hold(from: number, to: number): ByteRange {
+    let start = from;
+    while (start < to && this.#isThere(start)) start = Math.min(to, this.#endOfBlock(start));
+    let end = start;
+    while (end < to && Atomics.compareExchange(this.#cells, cellAt(end), MISSING, WRITING) === MISSING)
+      end = Math.min(to, this.#endOfBlock(end));
+    return { start, end };
+  }
+
+  /** What is before `reached` has been written. */
+  #letGo({ start, end }: ByteRange, reached: number): void {
+    this.#eachBlock(start, end, (cell) => {
+      const isWhole = this.#endOfBlock((cell - FIRST_BLOCK) * BLOCK_BYTES) <= reached;
+      Atomics.store(this.#cells, cell, isWhole ? WHOLE : MISSING);
+      if (isWhole) Atomics.notify(this.#cells, cell);
+    });
   }
 
   /** All of a part has been written, and is what it should be. It begins with a block, and ends with one. */
@@ -85,7 +144,7 @@ export class Arrival {
 
   /** All of it is there. */
   get isWhole(): boolean {
-    return !this.#cells.includes(MISSING, FIRST_BLOCK);
+    return this.#cells.every((value, cell) => cell < FIRST_BLOCK || value > MISSING);
   }
 
   /** The end of what is there from `position` on, without a gap, and at most `most` bytes further. */
@@ -97,15 +156,21 @@ export class Arrival {
 
   /** Resolves when the block at `position` is there, or when it has ended. */
   async block(position: number): Promise<void> {
-    while (!this.#isThere(position) && !this.isEnded) {
-      const cell = FIRST_BLOCK + Math.floor(position / BLOCK_BYTES);
-      const { async, value } = Atomics.waitAsync(this.#cells, cell, MISSING, WAIT_MS);
-      if (async) await value;
+    const cell = cellAt(position);
+    for (;;) {
+      const value = Atomics.load(this.#cells, cell);
+      if (value > MISSING || this.isEnded) return;
+      await this.#changed(cell, value, WAIT_MS);
     }
   }
 
+  async #changed(cell: number, from: number, withinMs: number): Promise<void> {
+    const { async, value } = Atomics.waitAsync(this.#cells, cell, from, withinMs);
+    if (async) await value;
+  }
+
   #isThere(position: number): boolean {
-    return Atomics.load(this.#cells, FIRST_BLOCK + Math.floor(position / BLOCK_BYTES)) !== MISSING;
+    return Atomics.load(this.#cells, cellAt(position)) > MISSING;
   }
 
   #eachBlock(start: number, end: number, act: (cell: number) => void): void {
@@ -116,10 +181,10 @@ export class Arrival {
   #endOfBlock(position: number): number {
     return Math.min(this.#size, (Math.floor(position / BLOCK_BYTES) + 1) * BLOCK_BYTES);
   }
+}
 
-  get #blocks(): number {
-    return this.#cells.length - FIRST_BLOCK;
-  }
+function cellAt(position: number): number {
+  return FIRST_BLOCK + Math.floor(position / BLOCK_BYTES);
 }
 
 /** What a killed run has left, cut down to whole blocks: the rest is missing. */

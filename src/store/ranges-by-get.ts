@@ -32,8 +32,9 @@ async function fetchRange(store: Pick<Store, 'get'>, order: RangeOrder): Promise
   order.onBegun(body.etag, undefined);
   const arrival = new Arrival(into.arrival);
   for await (const { bytes, position } of exactly(range, key, body)) {
-    await writeAt(into.fd, bytes, position);
-    arrival.add(position, position + bytes.length);
+    await arrival.writeMissingAside({ start: position, end: position + bytes.length }, ({ start, end }) =>
+      writeAt(into.fd, bytes.subarray(start - position, end - position), start),
+    );
     order.onBytes(bytes.length);
   }
 }

@@ -29,7 +29,7 @@ export interface PartTools {
 }
 
 /**
- * One part on its way: asked for again from where it broke off, and, on demand, beside itself. Two requests write the
+ * One part on its way: asked for again from where it broke off, and, on demand, beside itself. Two requests bring the
  * same bytes to the same place; whichever is first ends the other.
  */
 export class PartFetch implements Flight {

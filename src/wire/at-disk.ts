@@ -13,8 +13,7 @@ export function atDisk<T>(disk: DiskSigns, act: () => T): T {
   }
 }
 
-/** All of it. Throws DiskFailed. */
-export function writeAt(disk: DiskSigns, fd: number, bytes: Buffer, position: number): void {
+export function writeAll(fd: number, bytes: Buffer, position: number): void {
   for (let done = 0; done < bytes.length;)
-    done += atDisk(disk, () => writeSync(fd, bytes, done, bytes.length - done, position + done));
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
 }

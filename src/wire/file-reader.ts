@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
 import { Digester } from '../model/digester.ts';
 import type { Digests } from '../model/digest.ts';
 import type { DiskSigns } from '../threads/disk-signs.ts';
-import { atDisk, writeAt } from './at-disk.ts';
+import { atDisk, writeAll } from './at-disk.ts';
 import { OtherObject, type ContentReader, type FoundObject } from './content.ts';
 import type { FileToMake } from './messages.ts';
 
@@ -38,7 +38,7 @@ export class FileReader implements ContentReader {
 
   take(bytes: Buffer): void {
     this.#digester?.update(bytes);
-    writeAt(this.#disk, this.#fd ?? -1, bytes, this.#position);
+    atDisk(this.#disk, () => writeAll(this.#fd ?? -1, bytes, this.#position));
     this.#position += bytes.length;
     this.#moved += bytes.length;
   }
@@ -65,7 +65,7 @@ export class FileReader implements ContentReader {
       // A disk that cannot even close: the next line tries all the same.
     }
     try {
-      unlinkSync(this.#file.path);
+      atDisk(this.#disk, () => unlinkSync(this.#file.path));
     } catch {
       // It is cleared by a later run.
     }

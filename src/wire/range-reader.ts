@@ -1,8 +1,9 @@
 import { loadBlake3 } from '../blake3.ts';
 import { Arrival } from '../model/arrival.ts';
+import type { ByteRange } from '../model/parts.ts';
 import type { DiskSigns } from '../threads/disk-signs.ts';
 import { ArrivingParts } from './arriving-parts.ts';
-import { writeAt } from './at-disk.ts';
+import { atDisk, writeAll } from './at-disk.ts';
 import { OtherObject, type ContentReader, type FoundObject } from './content.ts';
 import type { RangeErrand } from './messages.ts';
 
@@ -14,7 +15,7 @@ export class RangeReader implements ContentReader {
   readonly #errand: RangeErrand;
   readonly #arrival: Arrival;
   readonly #disk: DiskSigns;
-  readonly #parts: ArrivingParts | undefined;
+  #parts: ArrivingParts | undefined;
   readonly #onBegin: (etag: string) => void;
   #position: number;
   #end: number;
@@ -41,13 +42,22 @@ export class RangeReader implements ContentReader {
     const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes;
     const end = this.#position + wanted.length;
     const proved = this.#parts?.take(wanted, this.#position) ?? [];
-    writeAt(this.#disk, this.#errand.into.fd, wanted, this.#position);
-    // In this order: who waits for the last block of a part finds that it is proved.
-    for (const part of proved) this.#arrival.prove(part);
-    this.#arrival.add(this.#position, end);
+    // Of what another request has brought first, nothing is known here.
+    if (this.#write(wanted)) for (const part of proved) this.#arrival.prove(part);
+    else this.#parts = undefined;
     this.#position = end;
     this.#moved += wanted.length;
     if (end === this.#end && end < this.#errand.range.end) throw new CutOff();
+  }
+
+  /** Whether all of it was written. */
+  #write(bytes: Buffer): boolean {
+    const begin = this.#position;
+    const write = ({ start, end }: ByteRange): void =>
+      writeAll(this.#errand.into.fd, bytes.subarray(start - begin, end - begin), start);
+    return atDisk(this.#disk, () =>
+      this.#arrival.writeMissing({ start: begin, end: begin + bytes.length }, write),
+    );
   }
 
   /** It is to end here, by throwing `CutOff`. False when it has come so far already. */

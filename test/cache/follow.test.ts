@@ -11,6 +11,7 @@ import { loadBlake3 } from '../../src/blake3.ts';
 import { DigestThreads } from '../../src/cache/digest-threads.ts';
 import { followFile } from '../../src/cache/follow.ts';
 import { Arrival, BLOCK_BYTES } from '../../src/model/arrival.ts';
+import type { ByteRange } from '../../src/model/parts.ts';
 import type { Found, PartDigests, Proof } from '../../src/model/proof.ts';
 import { DiskSigns } from '../../src/threads/disk-signs.ts';
 import { soon } from '../store/bodies.ts';
@@ -74,7 +75,7 @@ test('a file whose arrival is ended is let go of, wherever that was', async () =
 test('a file that somebody made shorter has other digests, and nobody waits for the rest', async () => {
   await following(BYTES, Arrival.of(SIZE), WHOLE, async (_, arrival, found) => {
     truncateSync(path, BLOCK_BYTES + 1);
-    arrival.add(0, SIZE);
+    arrival.writeMissing({ start: 0, end: SIZE }, () => undefined);
     const short = BYTES.subarray(0, BLOCK_BYTES + 1);
     assert.deepEqual(await found, {
       kind: 'whole',
@@ -157,7 +158,7 @@ describe('the digests of its parts', { skip: noBlake3 }, () => {
     const arrival = Arrival.of(SIZE);
     arrival.prove({ start: 0, end: BLOCK_BYTES });
     await following(BYTES, arrival, proof, async (_, __, found) => {
-      setTimeout(() => arrival.add(BLOCK_BYTES, SIZE), 20);
+      setTimeout(() => arrival.writeMissing({ start: BLOCK_BYTES, end: SIZE }, () => undefined), 20);
       assert.deepEqual(await found, { kind: 'parts', wrong: [] });
     });
   });
@@ -224,11 +225,9 @@ async function following(
 async function write(file: FileHandle, arrival: Arrival, block: number): Promise<void> {
   const [start, end] = [block * BLOCK_BYTES, Math.min(SIZE, (block + 1) * BLOCK_BYTES)];
   const middle = start + Math.floor((end - start) / 3);
-  for (const [from, to] of [
-    [start, middle],
-    [middle, end],
-  ] as const) {
-    await file.write(BYTES, from, to - from, from);
-    arrival.add(from, to);
-  }
+  const writePiece = async (piece: ByteRange): Promise<void> => {
+    await file.write(BYTES, piece.start, piece.end - piece.start, piece.start);
+  };
+  await arrival.writeMissingAside({ start, end: middle }, writePiece);
+  await arrival.writeMissingAside({ start: middle, end }, writePiece);
 }

@@ -394,8 +394,9 @@ test('at the end, what one slow request has not brought is asked for elsewhere, 
       await sleep(isSlow ? 20 : 0);
       order.signal.throwIfAborted();
       to = Math.min(end, position + 64 * 1024);
-      writeSync(into.fd, LARGE, position, to - position, position);
-      arrival.add(position, to);
+      arrival.writeMissing({ start: position, end: to }, ({ start, end }) =>
+        writeSync(into.fd, LARGE, start, end - start, start),
+      );
       order.onBytes(to - position);
     }
     came.push({ start: range.start, end });
