@@ -34,10 +34,14 @@ export async function executeRestore(plan: RestorePlan, tools: RestoreTools): Pr
   const publication = new Publication(plan, tools);
   const run = new RestoreRun(plan, tools, publication);
   tools.progress.expect(plan.fetch.files, plan.fetch.bytes);
-  await run.clearLeftovers();
-  await publication.linkWhatIsHere(tools.signal);
-  await run.fetchFiles();
-  publication.publishRefs();
+  try {
+    await run.clearLeftovers();
+    await publication.linkWhatIsHere(tools.signal);
+    await run.fetchFiles();
+    publication.publishRefs();
+  } finally {
+    run.close();
+  }
 }
 
 class RestoreRun {
@@ -87,21 +91,21 @@ class RestoreRun {
     );
     const sideBySide = (count: number, work: () => Promise<void>): Promise<void>[] =>
       Array.from({ length: count }, work);
-    try {
-      const results = await Promise.allSettled([
-        ...sideBySide(filesAtOnce(), async () => {
-          for (const item of large) await this.#fetchLarge(item);
-        }),
-        ...sideBySide(smallAtOnce, async () => {
-          for (const items of small) await this.#fetchSmall(items);
-        }),
-      ]);
-      this.#signal.throwIfAborted();
-      const failed = results.find((result) => result.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-    } finally {
-      this.#downloader.close();
-    }
+    const results = await Promise.allSettled([
+      ...sideBySide(filesAtOnce(), async () => {
+        for (const item of large) await this.#fetchLarge(item);
+      }),
+      ...sideBySide(smallAtOnce, async () => {
+        for (const items of small) await this.#fetchSmall(items);
+      }),
+    ]);
+    this.#signal.throwIfAborted();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  close(): void {
+    this.#downloader.close();
   }
 
   /** What was fetched and then taken away from its folder is fetched once more. */
@@ -124,14 +128,24 @@ class RestoreRun {
   }
 
   async #stageLarge(item: FileItem): Promise<void> {
-    this.#publication.prepare(item);
-    await withStaged(
-      this.#plan.dir,
-      item.file,
-      (staging) => this.#downloader.download(item.file, staging),
-      (stagedPath, verified) => this.#publish(item, stagedPath, verified),
-      () => isInterrupted(this.#tools.signal),
-    );
+    let hasCome = false;
+    try {
+      this.#publication.prepare(item);
+      await withStaged(
+        this.#plan.dir,
+        item.file,
+        async (staging) => {
+          const verified = await this.#downloader.download(item.file, staging);
+          hasCome = true;
+          return verified;
+        },
+        (stagedPath, verified) => this.#publish(item, stagedPath, verified),
+        () => isInterrupted(this.#tools.signal),
+      );
+    } catch (error) {
+      if (!hasCome) this.#expectNoMore(item);
+      throw error;
+    }
   }
 
   /** The same for some small ones, each of which is published as soon as it is there. */
@@ -155,7 +169,10 @@ class RestoreRun {
       this.#signal.throwIfAborted();
       const isPrepared = succeeds(
         () => this.#publication.prepare(item),
-        (error) => onFailed(item, error),
+        (error) => {
+          this.#expectNoMore(item);
+          onFailed(item, error);
+        },
       );
       const path = smallStagedPath(this.#plan.dir, item.file);
       if (isPrepared) files.push({ item, wanted: item.file, path });
@@ -177,6 +194,11 @@ class RestoreRun {
       await this.#publishing.settled();
     }
     this.#signal.throwIfAborted();
+  }
+
+  /** Else the others would be fetched to the end as if it came behind them. */
+  #expectNoMore({ file }: FileItem): void {
+    this.#tools.progress.expect(0, -file.size);
   }
 
   /** What is wrong with one file is noted; what is wrong with the store, or with the disk, ends all. */

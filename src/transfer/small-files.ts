@@ -74,11 +74,19 @@ export class SmallFiles {
       this.#signal.throwIfAborted();
       await this.#tryAgain(file, error).then(
         (verified) => onVerified(file, verified),
-        (why: unknown) => onFailed(file, why),
+        (why: unknown) => {
+          this.#expectNoMore(file);
+          onFailed(file, why);
+        },
       );
     }
     this.#signal.throwIfAborted();
     return [...left];
+  }
+
+  #expectNoMore({ wanted: { size } }: SmallFile): void {
+    this.#tools.pacer.asked(-size);
+    this.#tools.progress.expect(0, -size);
   }
 
   /** The first try has thrown `error`; each other one takes a connection of its own. */

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Publisher } from '../../src/cache/publish.ts';
@@ -49,6 +58,23 @@ test('blobs, links and refs are as the catalog has them, and nothing else', asyn
   assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
   assert.deepEqual([...state.agreedRefs(REPO)], [['refs/main', COMMIT]]);
   assert.deepEqual([progress.filesDone, progress.bytesDone], [3, A.length + 2 * B.length]);
+});
+
+test('what does not come, or cannot be put anywhere, is not expected any more', async () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  mkdirSync(dir.at(REPO), { recursive: true });
+  symlinkSync('/nonexistent', dir.at(`${REPO}/blobs`));
+  const store = storeThat((asked) => {
+    if (asked.key.endsWith(sha256(LARGE))) throw new ModelCacheError('object-missing', 'gone');
+    return bodyOf(contentOf(asked), asked);
+  });
+  const { failures, progress } = await restore(store, dir, false, EVERYTHING);
+  assert.deepEqual(failures.map(({ error }) => error.code).toSorted(), [
+    'object-missing',
+    'path-unsafe',
+    'path-unsafe',
+  ]);
+  assert.deepEqual([progress.bytesDone, progress.bytesTotal], [B.length, B.length]);
 });
 
 test('the order on the disk is blob, then its link, then the ref', async () => {
@@ -268,7 +294,7 @@ describe('of many small files, which come by the handful,', () => {
     );
     assert.equal(publishedIn(dir).length, 598);
     assert.equal(progress.filesDone, 597);
-    assert.equal(progress.bytesTotal - progress.bytesDone, missing.length + wrong.length);
+    assert.equal(progress.bytesTotal, progress.bytesDone, 'what does not come is not expected any more');
     assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
   });
 
