@@ -4,6 +4,7 @@ import type { Found } from '../model/proof.ts';
 import { Crew } from '../threads/crew.ts';
 import { DiskSigns } from '../threads/disk-signs.ts';
 import { thrownHere } from '../threads/errands.ts';
+import { NoThread } from '../threads/start.ts';
 import type { SystemFailure } from '../threads/system-failure.ts';
 import { followFile, type DigestErrand } from './follow.ts';
 
@@ -21,11 +22,10 @@ export class DigestThreads {
    * waiting. Throws what reading throws.
    */
   async follow(errand: DigestErrand, onDisk: (isStuck: boolean) => void): Promise<Found | undefined> {
-    const thread = this.#crew.leastOrNone(MOST);
-    if (thread === undefined) return followHere(errand, onDisk);
     try {
-      return await thread.run(errand, { onSaid: () => undefined, onDisk });
+      return await this.#crew.least(MOST).run(errand, { onSaid: () => undefined, onDisk });
     } catch (error) {
+      if (error instanceof NoThread) return followHere(errand, onDisk);
       throw thrownHere(error);
     }
   }

@@ -3,6 +3,7 @@ import { loadBlake3 } from '../blake3.ts';
 import { Crew } from '../threads/crew.ts';
 import { DiskSigns } from '../threads/disk-signs.ts';
 import { thrownHere } from '../threads/errands.ts';
+import { NoThread } from '../threads/start.ts';
 import type { SystemFailure } from '../threads/system-failure.ts';
 import { digestParts, type PartsErrand, type PartsFound } from './part-digests.ts';
 
@@ -31,23 +32,17 @@ export class PartDigester {
     signal: AbortSignal,
   ): Promise<PartsFound | undefined> {
     if (signal.aborted) return undefined;
-    const thread = this.#crew.leastOrNone(1);
-    if (thread === undefined)
-      return digestParts(
-        { fd: file.fd, ...what },
-        new DiskSigns(),
-        loadBlake3(),
-        () => signal.aborted,
-        (md5) => {
-          onPart(md5);
-          onDisk(false);
-        },
-      );
+    const errand = { fd: file.fd, ...what };
     try {
-      return await thread.run({ fd: file.fd, ...what }, { onSaid: onPart, onDisk }, signal);
+      return await this.#crew.least(1).run(errand, { onSaid: onPart, onDisk }, signal);
     } catch (error) {
-      throw thrownHere(error);
+      if (!(error instanceof NoThread)) throw thrownHere(error);
     }
+    const isStopped = (): boolean => signal.aborted;
+    return digestParts(errand, new DiskSigns(), loadBlake3(), isStopped, (md5) => {
+      onPart(md5);
+      onDisk(false);
+    });
   }
 
   close(): void {

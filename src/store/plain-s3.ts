@@ -152,7 +152,8 @@ export class PlainS3 {
   }
 
   close(): void {
-    void this.#writer?.then((writer) => writer.close());
+    // Whoever wanted it has heard why it could not be had.
+    this.#writer?.then((writer) => writer.close()).catch(() => undefined);
     this.#requests.close();
     this.#receivers.close();
   }
@@ -192,6 +193,8 @@ export class PlainS3 {
         return asSystemError(failure.error);
       case 'connection':
         return this.#requests.names.explain(key, asSystemError(failure.error));
+      case 'bug':
+        return new ModelCacheError('internal', `a thread that receives has failed: ${failure.stack}`);
       case 'thread-ended':
         return new ModelCacheError('internal', `a thread that receives has ended: ${failure.message}`);
       case 'cancelled':

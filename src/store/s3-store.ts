@@ -114,7 +114,8 @@ export class S3Store implements Store {
 
   close(): void {
     this.#plain?.close();
-    void this.#sdk?.then((sdk) => sdk.close());
+    // Whoever wanted it has heard why it could not be had.
+    this.#sdk?.then((sdk) => sdk.close()).catch(() => undefined);
   }
 
   #page(

@@ -5,7 +5,7 @@ import { NoThread, type ThreadName } from './start.ts';
 export class Crew<Errand, Said, Result, Failure, Reply = never> {
   readonly #name: ThreadName;
   readonly #data: object;
-  readonly #threads: Errands<Errand, Said, Result, Failure, Reply>[] = [];
+  #threads: Errands<Errand, Said, Result, Failure, Reply>[] = [];
 
   constructor(name: ThreadName, data: object) {
     this.#name = name;
@@ -14,6 +14,7 @@ export class Crew<Errand, Said, Result, Failure, Reply = never> {
 
   /** The least busy of them, or one more while all are busy, at most so many, and while there can be. Throws NoThread. */
   least(most: number): Errands<Errand, Said, Result, Failure, Reply> {
+    this.#threads = this.#threads.filter(({ hasEnded }) => !hasEnded);
     const [least] = this.#threads.toSorted((a, b) => a.active - b.active);
     if (least !== undefined && (least.active === 0 || this.#threads.length >= most)) return least;
     try {
@@ -21,16 +22,6 @@ export class Crew<Errand, Said, Result, Failure, Reply = never> {
     } catch (error) {
       if (least === undefined || !(error instanceof NoThread)) throw error;
       return least;
-    }
-  }
-
-  /** The same; undefined where there can be none. */
-  leastOrNone(most: number): Errands<Errand, Said, Result, Failure, Reply> | undefined {
-    try {
-      return this.least(most);
-    } catch (error) {
-      if (!(error instanceof NoThread)) throw error;
-      return undefined;
     }
   }
 

@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { signsOfThread } from './disk-signs.ts';
 import { Outbox } from './outbox.ts';
 import { asSystemError, type SystemFailure } from './system-failure.ts';
-import { startThread, type ThreadName } from './start.ts';
+import { NoThread, startThread, type StartedThread, type ThreadName } from './start.ts';
 
 /** What crosses to a thread. */
 export type ToThread<Errand, Reply> =
@@ -56,6 +56,7 @@ interface Pending<Said, Result, Reply> {
 
 /** One thread that is sent on errands, any number of them at once. The process waits for it only while it has some. */
 export class Errands<Errand, Said, Result, Failure, Reply = never> {
+  readonly #thread: StartedThread;
   readonly #worker: Worker;
   readonly #signs = signsOfThread();
   readonly #outbox: Outbox<ToThread<Errand, Reply>>;
@@ -65,10 +66,12 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
   #ids = 0;
   #loadBefore: EventLoopUtilization | undefined;
   #looking: NodeJS.Timeout | undefined;
-  #ended: ThreadEnded | undefined;
+  #isClosed = false;
+  #ended: Error | undefined;
 
   constructor(name: ThreadName, data: object) {
-    this.#worker = startThread(name, { ...data, signs: this.#signs.memory });
+    this.#thread = startThread(name, { ...data, signs: this.#signs.memory });
+    this.#worker = this.#thread.worker;
     this.#outbox = new Outbox(this.#worker);
     this.#worker.on('message', (messages: readonly FromThread<Said, Result, Failure>[]) => {
       for (const message of messages) this.#hear(message);
@@ -77,17 +80,22 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
     this.#worker.on('exit', () => this.#end('the thread has ended'));
   }
 
+  /** It goes on no errand any more. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** Errands that it is on. */
   get active(): number {
     return this.#pending.size;
   }
 
   /**
-   * Settles when the thread has let go of it, with `ErrandFailed` where it failed. When `signal` aborts, the thread is
-   * told to stop; what comes of that is the thread's word.
+   * Settles when the thread has let go of it, with `ErrandFailed` where it failed, and NoThread where the thread could not
+   * even begin. When `signal` aborts, the thread is told to stop; what comes of that is the thread's word.
    */
   async run(errand: Errand, events: ErrandEvents<Said, Reply>, signal?: AbortSignal): Promise<Result> {
-    if (this.#ended !== undefined) throw new ErrandFailed<ThreadEnded>(this.#ended);
+    if (this.#ended !== undefined) throw this.#ended;
     const id = (this.#ids += 1);
     const done = Promise.withResolvers<Result>();
     if (this.#pending.size === 0) this.#begin();
@@ -116,6 +124,7 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#rest();
     void this.#worker.terminate();
   }
@@ -161,7 +170,11 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
   }
 
   #end(message: string): void {
-    this.#ended ??= { kind: 'thread-ended', message };
-    for (const { done } of this.#pending.values()) done.reject(new ErrandFailed(this.#ended));
+    this.#ended ??=
+      this.#thread.hasBegun() || this.#isClosed
+        ? new ErrandFailed<ThreadEnded>({ kind: 'thread-ended', message })
+        : new NoThread(`a thread could not begin: ${message}`);
+    this.#thread.ended();
+    for (const { done } of this.#pending.values()) done.reject(this.#ended);
   }
 }

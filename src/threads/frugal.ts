@@ -25,10 +25,15 @@ const USUAL = [
   ...(MAY_LEAVE_OUT_COMPILERS ? ['--turbofan', '--invocation-count-for-maglev=400'] : []),
 ];
 
-/** Threads that are beginning: what all threads of a process share to know it. */
-export type Beginning = SharedArrayBuffer;
+/** How many threads are beginning: what all threads of a process share to know it. Undefined while nobody is frugal. */
+let beginning: SharedArrayBuffer | undefined;
 
-let beginning: Beginning | undefined;
+/** Of one thread. It crosses to that. */
+export interface Beginning {
+  readonly all: SharedArrayBuffer | undefined;
+  /** Whether it is over. */
+  readonly isOver: SharedArrayBuffer;
+}
 
 /** From now on, for all threads of this process. */
 export function beFrugal(): void {
@@ -40,13 +45,12 @@ export function beFrugal(): void {
  * A thread is about to begin. While V8's flags are others than usual, it takes nothing of what Node has compiled
  * beforehand, and each thread would compile all of Node's own modules anew. What this returns is for `threadHasBegun`.
  */
-export function threadBegins(): Beginning | undefined {
-  if (beginning === undefined) return undefined;
-  change(beginning, 1);
-  return beginning;
+export function threadBegins(): Beginning {
+  if (beginning !== undefined) change(beginning, 1);
+  return { all: beginning, isOver: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) };
 }
 
-/** A thread begins within some tens of milliseconds. One that has died on the way never has. */
+/** A thread begins within some tens of milliseconds. */
 const BEGINS_WITHIN_MS = 200;
 const LOOK_EVERY_MS = 2;
 
@@ -70,16 +74,23 @@ export function loadLater<T>(load: () => T): T {
   }
 }
 
-/** By the thread itself, with all its modules: the one that has started it may be busy, and its heap would grow. */
-export function threadHasBegun(shared: Beginning | undefined): void {
-  if (shared !== undefined) change(shared, -1);
+/**
+ * By the thread itself, with all its modules: the one that has started it may be busy, and its heap would grow. By that
+ * one, too, when it has ended, wherever it was: only the first time counts.
+ */
+export function threadHasBegun({ all, isOver }: Beginning): void {
+  if (Atomics.exchange(new Int32Array(isOver), 0, 1) === 0 && all !== undefined) change(all, -1);
+}
+
+export function hasBegun({ isOver }: Beginning): boolean {
+  return Atomics.load(new Int32Array(isOver), 0) === 1;
 }
 
 /**
  * So many more are beginning, or fewer, and the flags are as that wants it. All threads have the same flags: one that ends
  * its beginning may still be setting them when the next begins, so whoever has set them looks whether they are still right.
  */
-function change(shared: Beginning, by: number): void {
+function change(shared: SharedArrayBuffer, by: number): void {
   const count = new Int32Array(shared);
   Atomics.add(count, 0, by);
   let wanted: readonly string[] | undefined;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { threadBegins, threadHasBegun } from './frugal.ts';
+import { hasBegun, threadBegins, threadHasBegun } from './frugal.ts';
 import type { ThreadData } from './thread-data.ts';
 
 const IS_SOURCE = import.meta.filename.endsWith('.ts');
@@ -20,8 +20,17 @@ export type ThreadName = keyof typeof THREADS;
 /** No thread can live here: whoever needs one does without. */
 export class NoThread extends Error {}
 
-/** Starts one of the program's threads. It keeps nobody waiting until it is referenced. Throws NoThread. */
-export function startThread(name: ThreadName, data: Omit<ThreadData, 'beginning'>): Worker {
+export interface StartedThread {
+  /** It keeps nobody waiting until it is referenced. */
+  readonly worker: Worker;
+  /** All its modules are there. */
+  readonly hasBegun: () => boolean;
+  /** To be called when it has ended: it will not begin any more. */
+  readonly ended: () => void;
+}
+
+/** Starts one of the program's threads. Throws NoThread. */
+export function startThread(name: ThreadName, data: Omit<ThreadData, 'beginning'>): StartedThread {
   const { file, youngMiB } = THREADS[name];
   const beginning = threadBegins();
   try {
@@ -40,7 +49,7 @@ export function startThread(name: ThreadName, data: Omit<ThreadData, 'beginning'
       resourceLimits: { maxYoungGenerationSizeMb: youngMiB },
     });
     worker.unref();
-    return worker;
+    return { worker, hasBegun: () => hasBegun(beginning), ended: () => threadHasBegun(beginning) };
   } catch (cause) {
     threadHasBegun(beginning);
     throw new NoThread(`no thread can be started: ${(cause as Error).message}`, { cause });

@@ -4,5 +4,5 @@ import type { Beginning } from './frugal.ts';
 export interface ThreadData {
   /** By which it shows what the disk does to it. */
   readonly signs: SharedArrayBuffer;
-  readonly beginning: Beginning | undefined;
+  readonly beginning: Beginning;
 }

@@ -1,3 +1,6 @@
+/** While the disk takes nothing, that is told several times a second. */
+const DISK_NEWS_MS = 1000;
+
 /** What has moved so far. Only numbers: the log line, the watchdog and the report read it. */
 export class Progress {
   bytesDone = 0;
@@ -13,8 +16,8 @@ export class Progress {
   readingDisk = 0;
   /** `performance.now()` when the disk last gave something. */
   lastDiskSign = performance.now();
-  /** `performance.now()` since when the disk has not taken what came; undefined: it takes it. */
-  diskBusySince: number | undefined;
+  /** `performance.now()` when the disk was first, and last, said not to take what has come. */
+  #diskBusy: { readonly since: number; readonly until: number } | undefined;
 
   expect(files: number, bytes: number): void {
     this.filesTotal += files;
@@ -28,14 +31,21 @@ export class Progress {
 
   addBytes(bytes: number): void {
     this.bytesDone += bytes;
-    this.diskBusySince = undefined;
+    this.#diskBusy = undefined;
     this.sign();
   }
 
   /** Something has come, and the disk does not take it. That is not the store's fault. */
   diskBusy(): void {
-    this.diskBusySince ??= performance.now();
+    const now = performance.now();
+    this.#diskBusy = { since: now - this.diskBusyMs(now), until: now };
     this.sign();
+  }
+
+  /** For how many milliseconds the disk has not taken what has come. */
+  diskBusyMs(now: number): number {
+    if (this.#diskBusy === undefined || now - this.#diskBusy.until > DISK_NEWS_MS) return 0;
+    return now - this.#diskBusy.since;
   }
 
   /** The disk has shown that it lives. */

@@ -72,11 +72,15 @@ export class Prover {
     if (wrong !== undefined) return wholeBlocks(size, rangesWithout(size, parts, wrong));
     const stop = (): void => arrival.end();
     this.#signal.addEventListener('abort', stop, { once: true });
-    const found = await this.#follow(file, arrival, { kind: 'parts', parts });
-    this.#signal.removeEventListener('abort', stop);
-    // Who says that all is right is wrong himself.
-    const isOfUse = found?.kind === 'parts' && found.wrong.length > 0;
-    return isOfUse ? wholeBlocks(size, rangesWithout(size, parts, found.wrong)) : [];
+    try {
+      if (this.#signal.aborted) stop();
+      const found = await this.#follow(file, arrival, { kind: 'parts', parts });
+      // Who says that all is right is wrong himself.
+      const isOfUse = found?.kind === 'parts' && found.wrong.length > 0;
+      return isOfUse ? wholeBlocks(size, rangesWithout(size, parts, found.wrong)) : [];
+    } finally {
+      this.#signal.removeEventListener('abort', stop);
+    }
   }
 
   /** A read from a disk that does not answer cannot be told to stop. */

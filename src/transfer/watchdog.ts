@@ -75,8 +75,7 @@ function reasonToStop(
       `nothing came from the store for ${seconds(stall)} (--stall)`,
     );
   }
-  const { diskBusySince = now } = progress;
-  if (stall > 0 && now - diskBusySince > stall) {
+  if (stall > 0 && progress.diskBusyMs(now) > stall) {
     return new ModelCacheError('disk-stalled', `the disk took nothing for ${seconds(stall)} (--stall)`, {
       hint: 'look after the disk; another dir is --dir',
     });

@@ -42,14 +42,15 @@ export class OtherObject extends Error {
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /**
- * Gives content to whoever reads it, and throws whatever else a store answers: `Refused` with its words, UnusualAnswer
- * for other bytes than those of the range that was asked for.
+ * Gives content to whoever reads it. Throws UnusualAnswer for other bytes than those of the range that was asked for, and
+ * `Refused` where the words of a refusal are not read: the connection cannot be used again. Other refusals are read to
+ * their end, and are what `throwIfRefused` throws.
  */
 export class ContentOrRefusal implements AnswerReader {
   readonly #range: ByteRange;
   readonly #size: number;
   readonly #content: ContentReader;
-  #refusal: { readonly head: ResponseHead; readonly bytes: Buffer[]; left: number } | undefined;
+  #refusal: { readonly head: ResponseHead; readonly bytes: Buffer[] } | undefined;
 
   /** Of an object of `size` bytes, a range; an empty one of an empty object. */
   constructor(range: ByteRange, size: number, content: ContentReader) {
@@ -66,28 +67,22 @@ export class ContentOrRefusal implements AnswerReader {
     }
     if (status < 400) throw new UnusualAnswer(`status ${status}`);
     // Its words may come in chunks, as those of AWS do: its status says enough.
-    const isRead = contentLength !== undefined && contentLength <= MAX_REFUSAL_BYTES;
-    this.#refusal = { head, bytes: [], left: isRead ? contentLength : 0 };
-    if (this.#refusal.left === 0) throw refused(head, []);
+    this.#refusal = { head, bytes: [] };
+    if (contentLength === undefined || contentLength > MAX_REFUSAL_BYTES) this.throwIfRefused();
   }
 
   take(bytes: Buffer): void {
-    if (this.#refusal === undefined) {
-      this.#content.take(bytes);
-      return;
-    }
-    this.#refusal.bytes.push(Buffer.from(bytes));
-    this.#refusal.left -= bytes.length;
-    if (this.#refusal.left === 0) throw refused(this.#refusal.head, this.#refusal.bytes);
+    if (this.#refusal === undefined) this.#content.take(bytes);
+    else this.#refusal.bytes.push(Buffer.from(bytes));
   }
-}
 
-function refused(head: ResponseHead, bytes: readonly Buffer[]): Refused {
-  return new Refused({
-    status: head.status,
-    headers: allHeaders(head),
-    body: Buffer.concat(bytes).toString('utf8'),
-  });
+  /** When the answer has ended. */
+  throwIfRefused(): void {
+    if (this.#refusal === undefined) return;
+    const { head, bytes } = this.#refusal;
+    const body = Buffer.concat(bytes).toString('utf8');
+    throw new Refused({ status: head.status, headers: allHeaders(head), body });
+  }
 }
 
 function objectIn(

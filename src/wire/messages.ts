@@ -96,4 +96,6 @@ export type FetchFailure = { readonly moved: number } &
     | { readonly kind: 'cancelled' }
     | { readonly kind: 'other-object'; readonly etag: string; readonly size: number }
     | { readonly kind: 'connection' | 'disk'; readonly error: SystemFailure }
+    /** Of this program. */
+    | { readonly kind: 'bug'; readonly stack: string }
   );

@@ -78,11 +78,10 @@ async function fetchRange(errand: RangeErrand, id: number, { say }: Tell<FetchSa
   };
   underWay.set(id, work);
   try {
-    const { connectMs } = await connections.exchange(
-      { head: request },
-      new ContentOrRefusal(range, size, reader),
-      { onNewConnection, onBegin: (end) => (work.end = end) },
-    );
+    const content = new ContentOrRefusal(range, size, reader);
+    const options = { onNewConnection, onBegin: (end: UnderWay['end']) => (work.end = end) };
+    const { connectMs } = await connections.exchange({ head: request }, content, options);
+    content.throwIfRefused();
     return { moved: reader.takeMoved(), connectMs };
   } catch (error) {
     if (error instanceof CutOff) return { moved: reader.takeMoved(), connectMs: undefined };
@@ -123,6 +122,7 @@ async function fetchFile(
   try {
     const content = new ContentOrRefusal({ start: 0, end: size }, size, reader);
     const { connectMs } = await connections.exchange({ head: request }, content, options);
+    content.throwIfRefused();
     reader.finish();
     return connectMs;
   } catch (error) {
@@ -146,5 +146,9 @@ function failureOf({ cause, moved }: Broken): FetchFailure {
   if (cause instanceof Silence) return { moved, kind: 'silent' };
   if (cause instanceof Cancelled) return { moved, kind: 'cancelled' };
   if (cause instanceof DiskFailed) return { moved, kind: 'disk', error: systemFailure(cause.cause) };
-  return { moved, kind: 'connection', error: systemFailure(cause) };
+  // Whatever a connection fails with has a code.
+  const { code, stack = '' } = cause as NodeJS.ErrnoException;
+  return code === undefined
+    ? { moved, kind: 'bug', stack }
+    : { moved, kind: 'connection', error: systemFailure(cause) };
 }

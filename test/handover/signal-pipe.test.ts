@@ -25,7 +25,7 @@ test('what was caught and not told is waiting, in the order it came, and is told
   for (const { name, listener } of listeners) process.off(name, listener);
 });
 
-test('what was caught before its listener went is waiting, and ends nothing', () => {
+test('what was caught before its listener went is still waiting', () => {
   const listener = (): void => undefined;
   process.on('SIGWINCH', listener);
   process.kill(process.pid, 'SIGWINCH');

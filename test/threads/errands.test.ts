@@ -4,10 +4,14 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { cachedDataVersionTag } from 'node:v8';
 import type { DigestErrand } from '../../src/cache/follow.ts';
 import { Arrival } from '../../src/model/arrival.ts';
 import type { Found } from '../../src/model/proof.ts';
+import { Crew } from '../../src/threads/crew.ts';
 import { ErrandFailed, Errands } from '../../src/threads/errands.ts';
+import { beFrugal } from '../../src/threads/frugal.ts';
+import { NoThread } from '../../src/threads/start.ts';
 import type { SystemFailure } from '../../src/threads/system-failure.ts';
 import { sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
@@ -63,6 +67,26 @@ test('a thread that ends takes its errands with it, and goes on none any more', 
     await assert.rejects(soon(digester.run(errand(file.fd, Arrival.of(7)), EVENTS)), ended);
     assert.equal(digester.active, 0);
   });
+});
+
+test('a thread that cannot begin is none: whoever wants something of it does without', async () => {
+  beFrugal();
+  const usual = cachedDataVersionTag();
+  // What it is to receive from is not said, so it throws while it is loaded.
+  const receiver = new Errands<object, never, never, never>('receiver', {});
+  assert.notEqual(cachedDataVersionTag(), usual);
+  await assert.rejects(soon(receiver.run({}, EVENTS)), NoThread);
+  assert.equal(receiver.hasEnded, true);
+  await assert.rejects(soon(receiver.run({}, EVENTS)), NoThread);
+  assert.equal(cachedDataVersionTag(), usual);
+});
+
+test('what cannot begin is not asked again: a crew tries anew', async () => {
+  const crew = new Crew<object, never, never, never>('receiver', {});
+  const first = crew.least(1);
+  await assert.rejects(soon(first.run({}, EVENTS)), NoThread);
+  assert.notEqual(crew.least(1), first);
+  crew.close();
 });
 
 function errand(fd: number, { memory }: Arrival): DigestErrand {

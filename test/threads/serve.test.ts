@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { DiskSigns } from '../../src/threads/disk-signs.ts';
+import { threadBegins } from '../../src/threads/frugal.ts';
+import type { ThreadData } from '../../src/threads/thread-data.ts';
 import type { FromThread, ToThread } from '../../src/threads/errands.ts';
 import { Outbox } from '../../src/threads/outbox.ts';
 
@@ -79,7 +81,7 @@ async function withThread(
 ): Promise<void> {
   const signs = new DiskSigns();
   const worker = new Worker(join(import.meta.dirname, 'echo-thread.ts'), {
-    workerData: { signs: signs.memory },
+    workerData: { signs: signs.memory, beginning: threadBegins() } satisfies ThreadData,
   });
   const outbox = new Outbox<ToThread<Errand, string>>(worker);
   const heard: Message[] = [];

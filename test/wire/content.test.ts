@@ -167,38 +167,43 @@ describe('a refusal', () => {
   const words = '<Error><Code>NoSuchKey</Code></Error>';
   const refusal = { name: '', wanted: SOME, status: '404 Not Found' };
 
-  test('is told with its words, in however many pieces they come', () => {
+  test('is told with its words when they have ended, in however many pieces they come', () => {
     const heard = new HeardContent();
     const reader = readerOf(refusal, heard);
     reader.begin(headOf({ ...refusal, length: words.length }));
-    reader.take(Buffer.from(words.slice(0, 10)));
-    assert.throws(
-      () => reader.take(Buffer.from(words.slice(10))),
-      (error) => {
-        assert.ok(error instanceof Refused);
-        const { status, headers, body } = error.refusal;
-        assert.deepEqual([status, headers['etag'], body], [404, '"e"', words]);
-        return true;
-      },
-    );
+    for (const piece of [words.slice(0, 10), words.slice(10)]) reader.take(Buffer.from(piece));
+    assert.throws(() => reader.throwIfRefused(), refusedWith({ 'content-length': `${words.length}` }, words));
     assert.deepEqual([heard.found, heard.pieces], [[], []]);
   });
 
+  test('without words is told by its status', () => {
+    const reader = readerOf(refusal, new HeardContent());
+    reader.begin(headOf({ ...refusal, length: 0 }));
+    assert.throws(() => reader.throwIfRefused(), refusedWith({}, ''));
+  });
+
   for (const [name, length] of [
-    ['without words', 0],
     ['in chunks', 'in chunks'],
     ['with more words than anybody says', 1024 * 1024],
   ] as const)
-    test(`${name} is told by its status`, () => {
+    test(`${name} is told by its status at once: its connection is of no use`, () => {
       const begin = (): void => readerOf(refusal, new HeardContent()).begin(headOf({ ...refusal, length }));
-      assert.throws(begin, (error) => {
-        assert.ok(error instanceof Refused);
-        const { status, body } = error.refusal;
-        assert.deepEqual([status, body], [404, '']);
-        return true;
-      });
+      assert.throws(begin, refusedWith({}, ''));
     });
+
+  test('that is none throws nothing', () => {
+    const row = { name: '', wanted: SOME, status: '200 OK' };
+    assert.doesNotThrow(() => readerOf(row, new HeardContent()).throwIfRefused());
+  });
 });
+
+function refusedWith(headers: object, body: string): (error: unknown) => true {
+  return (error) => {
+    assert.ok(error instanceof Refused);
+    assert.partialDeepStrictEqual(error.refusal, { status: 404, headers: { etag: '"e"', ...headers }, body });
+    return true;
+  };
+}
 
 class HeardContent {
   readonly found: FoundObject[] = [];

@@ -72,6 +72,26 @@ test('the first that does not come ends them: those before it are told of, and t
   });
 });
 
+test('what was refused in words does not cost its connection', async () => {
+  const answer: Answer = (socket, { head }) =>
+    void socket.write(
+      head.includes('/2') ? plainAnswer('<Error/>', '', '503 Slow Down') : plainAnswer(BODY, ETAG),
+    );
+  await receiving(answer, async (receivers, { asked, sockets }) => {
+    const of = (name: string): { path: string; request: string } => ({
+      path: freshPath(),
+      request: GET.replace('/k', `/${name}`),
+    });
+    await makeBy(receivers, [of('1')]);
+    await assert.rejects(
+      makeBy(receivers, [of('2')]),
+      failedBy({ kind: 'refused', refusal: { status: 503 } }),
+    );
+    await makeBy(receivers, [of('3')]);
+    assert.deepEqual([asked.length, sockets.length], [3, 1]);
+  });
+});
+
 test('a range of a file is written into it; its object is told of first, and its bytes as they come', async () => {
   const size = 3 * BLOCK_BYTES;
   const bytes = 'x'.repeat(2 * BLOCK_BYTES);
