@@ -45,18 +45,18 @@ export class Publisher {
     this.#writableFolders.add(folder);
   }
 
-  /** Paths are relative to the dir. Returns the published file's identity. */
+  /** Paths are relative to the dir. Returns the published file's identity. Throws ENOENT where what was staged is gone. */
   publishFile(stagedPath: string, path: string): string {
-    return aboutPath(path, () => {
+    return this.#twice(path, () => {
       const final = this.#finalPath(path);
       giveTo(this.#owner, stagedPath);
       renameOver(stagedPath, final);
       return identityOf(lstatSync(final, { bigint: true }));
-    });
+    }, []);
   }
 
   publishLink(path: string, target: string): void {
-    aboutPath(path, () => {
+    this.#twice(path, () => {
       const final = this.#finalPath(path);
       try {
         symlinkSync(target, final);
@@ -70,9 +70,20 @@ export class Publisher {
 
   /** A ref's content, byte for byte. */
   publishRef(path: string, content: string): void {
-    aboutPath(path, () =>
+    this.#twice(path, () =>
       this.#replace(this.#finalPath(path), (staged) => writeFileSync(staged, content, { flag: 'wx' })),
     );
+  }
+
+  /** Where a folder has been removed since, it is made anew. `last` are codes of the second try that are about the path, too. */
+  #twice<T>(path: string, publish: () => T, last: readonly string[] = ['ENOENT']): T {
+    try {
+      return aboutPath(path, publish);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+      this.#realFolders.clear();
+      return aboutPath(path, publish, last);
+    }
   }
 
   #replace(final: string, create: (staged: string) => void): void {
@@ -112,11 +123,11 @@ export class Publisher {
  */
 const ABOUT_PATH = ['EACCES', 'EPERM', 'ENAMETOOLONG', 'EINVAL', 'EILSEQ', 'ENOTDIR', 'ELOOP'];
 
-function aboutPath<T>(path: string, publish: () => T): T {
+function aboutPath<T>(path: string, publish: () => T, also: readonly string[] = []): T {
   try {
     return publish();
   } catch (error) {
-    if (!hasErrno(error, ...ABOUT_PATH)) throw error;
+    if (!hasErrno(error, ...ABOUT_PATH, ...also)) throw error;
     throw new ModelCacheError('path-unsafe', `nothing can be written to ${path}: ${explain(error)}`, {
       cause: error,
     });

@@ -14,6 +14,9 @@ import { supervise } from './supervise.ts';
  * 2. the event loop turns once, so that signals the kernel has delivered are seen: if one was, the server never starts;
  * 3. in that same turn our handlers go, so that from here on a signal ends the process as it would end the server;
  * 4. what came between the two is looked for where libuv has left it.
+ *
+ * What is left is libuv's own: for the microseconds in which it takes a handler away, it gives a signal to another thread,
+ * which may find no handler any more, and drop it.
  */
 export async function becomeServer(program: Program, env: Environment, watch: SignalWatch): Promise<number> {
   if (typeof process.execve !== 'function') return supervise(program, env, watch);

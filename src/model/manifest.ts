@@ -148,10 +148,13 @@ function refuseOversized(where: string, bytes: Buffer): void {
   });
 }
 
+/** These bytes may be another's, or have become others on their way. */
+export class NotItsName extends ModelCacheError {}
+
 function refuseWrongName(where: string, name: string, bytes: Buffer): void {
   const found = sha256Hex(bytes);
   if (found === name) return;
-  throw new ModelCacheError('manifest-invalid', `${where} is not what its name says`, {
+  throw new NotItsName('manifest-invalid', `${where} is not what its name says`, {
     wanted: `sha256 ${name}`,
     found: `sha256 ${found}`,
   });

@@ -45,7 +45,7 @@ export function tellRestored(
     },
   });
   if (failures.length > 0) {
-    const lost = `${failures.length} of ${files(plan.fetch.files)} could not be restored`;
+    const lost = `${lostOf(failures.length, plan.fetch.files)} could not be restored`;
     const message = `${syncName(store.kind)} failed: ${lost}; ${nextStep(context, server, plan.dir)}`;
     log.warn('restore.failed', message);
     return { dir: plan.dir, isWhole, code: 'restore-incomplete' };
@@ -64,6 +64,11 @@ export function tellRestored(
     isWhole,
     code: isWhole ? 'ok' : leftOut + withheld + lacking > 0 ? 'restore-incomplete' : 'model-not-found',
   };
+}
+
+/** Links and refs fail, too, of files that are here. */
+function lostOf(failures: number, fetched: number): string {
+  return failures > fetched ? `${failures} files and links` : `${failures} of ${files(fetched)}`;
 }
 
 /** The warnings before have said what is lacking. */

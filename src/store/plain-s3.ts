@@ -28,6 +28,7 @@ interface FetchedObject {
 
 /** To decrypt is what bounds a thread that receives; without TLS, one is faster than any link. */
 const MOST_RECEIVERS = 4;
+const REFUSAL_BYTES = 64 * 1024;
 
 /**
  * The requests that a cold start waits for, over sockets of our own: one listing, some manifests, and all the bytes.
@@ -82,9 +83,11 @@ export class PlainS3 {
   }
 
   /** The whole of an object, which must not be large. */
-  async get(key: string, signal: AbortSignal | undefined): Promise<ObjectBody> {
+  async get(key: string, signal: AbortSignal | undefined, atMost?: number): Promise<ObjectBody> {
     const request = await this.#requests.sign(key, { method: 'GET' });
-    const { status, headers, body } = await this.#requests.read(key, request, signal);
+    // What is said instead of it may be longer.
+    const bounds = atMost === undefined ? {} : { atMost: Math.max(atMost, REFUSAL_BYTES) };
+    const { status, headers, body } = await this.#requests.read(key, request, signal, bounds);
     if (status !== 200) throw this.#requests.refused(key, { status, headers, body: body.toString('utf8') });
     return {
       etag: headers['etag'] ?? '',

@@ -95,7 +95,7 @@ async function readRef(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   try {
-    const content = (await readIfThere(store, key, 256, signal))?.toString('utf8');
+    const content = await readIfThere(store, key, 256, signal, (bytes) => bytes.toString('utf8'));
     return content !== undefined && isCommit(content) ? content : undefined;
   } catch (error) {
     if (toModelCacheError(error).code === 'object-size-differs') return undefined;

@@ -2,7 +2,8 @@ import { manifestKey } from '../model/bucket.ts';
 import { parseManifest, type NamedManifest } from '../model/manifest.ts';
 import type { TreeName } from '../model/tree.ts';
 import { threadsHaveBegun } from '../threads/frugal.ts';
-import { readSmall, type Store } from './store.ts';
+import { readSmallObject } from './small-object.ts';
+import type { Store } from './store.ts';
 
 export interface ManifestName {
   readonly tree: TreeName;
@@ -16,9 +17,9 @@ export async function readManifest(
   limit: number,
   signal: AbortSignal | undefined,
 ): Promise<NamedManifest> {
-  const body = await store.get(manifestKey(tree, name), { signal });
-  const bytes = await readSmall(body, limit);
-  // To parse it, and to plan with it, is the same work thousands of times.
-  await threadsHaveBegun();
-  return parseManifest(tree, name, bytes);
+  return readSmallObject(store, manifestKey(tree, name), limit, signal, async (bytes) => {
+    // To parse it, and to plan with it, is the same work thousands of times.
+    await threadsHaveBegun();
+    return parseManifest(tree, name, bytes);
+  });
 }

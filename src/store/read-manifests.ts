@@ -7,7 +7,8 @@ import { MANIFEST_LIMITS, type NamedManifest } from '../model/manifest.ts';
 import type { TreeView } from '../model/merge.ts';
 import type { TreeName } from '../model/tree.ts';
 import { readManifest, type ManifestName } from './read-manifest.ts';
-import { readSmall, type Store, type StoredObject } from './store.ts';
+import { readSmallObject } from './small-object.ts';
+import type { Store, StoredObject } from './store.ts';
 
 export interface ManifestReading {
   readonly views: readonly TreeView[];
@@ -161,19 +162,19 @@ function noMemory({ tree, name }: ManifestName): ModelCacheError {
 
 /** Throws `format-unknown` when the bucket is in a format of another program or version. */
 export async function refuseUnknownFormat(store: Store, signal?: AbortSignal): Promise<void> {
-  const bytes = await readIfThere(store, FORMAT_KEY, 4096, signal);
-  if (bytes !== undefined) checkFormat(bytes);
+  await readIfThere(store, FORMAT_KEY, 4096, signal, checkFormat);
 }
 
-/** The whole of a small object, or undefined when there is none. */
-export async function readIfThere(
+/** What `make` makes of a small object, or undefined when there is none. */
+export async function readIfThere<T>(
   store: Store,
   key: string,
   limit: number,
-  signal?: AbortSignal,
-): Promise<Buffer | undefined> {
+  signal: AbortSignal | undefined,
+  make: (bytes: Buffer) => T,
+): Promise<T | undefined> {
   try {
-    return await readSmall(await store.get(key, { signal }), limit);
+    return await readSmallObject(store, key, limit, signal, make);
   } catch (error) {
     if (toModelCacheError(error).code === 'object-missing') return undefined;
     throw error;

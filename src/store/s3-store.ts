@@ -1,7 +1,9 @@
 import { ModelCacheError } from '../errors.ts';
 import type { MultipartCalls } from './multipart-calls.ts';
 import { NotPlain } from './not-plain.ts';
+import { orBeside } from './or-beside.ts';
 import { PlainS3 } from './plain-s3.ts';
+import { rangePatience } from './range-patience.ts';
 import { rangesByGet } from './ranges-by-get.ts';
 import { describeAccess, resolveAccess, type S3Access, type S3Settings } from './s3-access.ts';
 import { S3Names } from './s3-names.ts';
@@ -80,12 +82,13 @@ export class S3Store implements Store {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectBody> {
-    const { range, etag, signal, onNewConnection } = options;
+    const { range, etag, signal, onNewConnection, atMost } = options;
     const isPlain = range === undefined && etag === undefined && onNewConnection !== true;
     if (!isPlain) return (await this.#bySdk()).get(key, options);
-    return this.#plainly(
-      (plain) => plain.get(key, signal),
-      (sdk) => sdk.get(key, options),
+    return this.#small(
+      signal,
+      (plain, signal) => plain.get(key, signal, atMost),
+      (sdk, signal) => sdk.get(key, { ...options, signal }),
     );
   }
 
@@ -123,9 +126,28 @@ export class S3Store implements Store {
     token: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Page<StoredObject, string>> {
-    return this.#plainly(
-      (plain) => plain.page(prefix, token, signal),
-      (sdk) => sdk.page(prefix, token, signal),
+    return this.#small(
+      signal,
+      (plain, signal) => plain.page(prefix, token, signal),
+      (sdk, signal) => sdk.page(prefix, token, signal),
+    );
+  }
+
+  /** What is read in one answer. One connection that says nothing is not yet a store that says nothing. */
+  #small<T>(
+    signal: AbortSignal | undefined,
+    byPlain: (plain: PlainS3, signal: AbortSignal) => Promise<T>,
+    bySdk: (sdk: SdkStore, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return orBeside(
+      rangePatience(this.#settings.idleTimeout),
+      signal,
+      (signal) =>
+        this.#plainly(
+          (plain) => byPlain(plain, signal),
+          (sdk) => bySdk(sdk, signal),
+        ),
+      async (signal) => bySdk(await this.#bySdk(), signal),
     );
   }
 

@@ -174,6 +174,8 @@ export interface GetOptions {
   readonly signal?: AbortSignal | undefined;
   /** On a connection of its own: what arrived wrong may have been the way's fault. */
   readonly onNewConnection?: boolean;
+  /** Bytes. Of an object that has more, hardly more than this needs to be read. */
+  readonly atMost?: number;
 }
 
 export interface ObjectBody {

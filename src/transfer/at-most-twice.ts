@@ -41,5 +41,6 @@ export async function atMostTwice<T>(
 }
 
 export function isWorthAnotherStart(error: unknown): boolean {
-  return ['object-changed', 'object-digest-differs'].includes(toModelCacheError(error).code);
+  const { code } = toModelCacheError(error);
+  return ['object-changed', 'object-digest-differs', 'object-size-differs'].includes(code);
 }

@@ -30,6 +30,27 @@ test('a file gets its final name, and its identity is what the disk says', () =>
   assert.deepEqual(readdirSync(dir.at('.model-cache/partial')), []);
 });
 
+test('a folder that was removed since is made anew', () => {
+  const { dir, publisher } = fresh();
+  const snapshot = `${REPO}/snapshots/${COMMIT}/sub`;
+  publisher.publishFile(staged(dir, 'one'), `${REPO}/blobs/one`);
+  publisher.publishLink(`${snapshot}/one`, '../../../blobs/one');
+  rmSync(dir.at('hub'), { recursive: true });
+  publisher.publishFile(staged(dir, 'two'), `${REPO}/blobs/two`);
+  rmSync(dir.at('hub'), { recursive: true });
+  publisher.publishLink(`${snapshot}/two`, '../../../blobs/two');
+  rmSync(dir.at('hub'), { recursive: true });
+  publisher.publishRef(`${REPO}/refs/main`, COMMIT);
+  assert.equal(readFileSync(dir.at(`${REPO}/refs/main`), 'utf8'), COMMIT);
+});
+
+test('a staged file that is gone is not the fault of its folder', () => {
+  const { dir, publisher } = fresh();
+  const gone = staged(dir, 'one');
+  rmSync(gone);
+  assert.throws(() => publisher.publishFile(gone, `${REPO}/blobs/one`), { code: 'ENOENT' });
+});
+
 test('over a link, the link is replaced and not what it leads to', () => {
   const { dir, publisher } = fresh();
   dir.file('hub/blobs/ab/xet', 'of the store');

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { manifestKey } from '../../src/model/bucket.ts';
+import { ModelCacheError } from '../../src/errors.ts';
+import { FORMAT_BYTES, FORMAT_KEY, manifestKey } from '../../src/model/bucket.ts';
 import { serializeManifest, type NamedManifest } from '../../src/model/manifest.ts';
-import { readManifests } from '../../src/store/read-manifests.ts';
+import { readManifests, refuseUnknownFormat } from '../../src/store/read-manifests.ts';
 import type { ObjectBody, StoredObject } from '../../src/store/store.ts';
 import { lfsBlob, manifest, plainFile, REPO, TORCH } from '../model/builders.ts';
 import { MiB } from './bodies.ts';
@@ -12,6 +13,47 @@ const GIB = 1024 * MiB;
 const HONEST = manifest({ files: [lfsBlob('weights')] });
 const KEY = keyOf(REPO, HONEST);
 const EVIL_KEY = manifestKey('hub/models--evil--model', 'e'.repeat(64));
+
+describe('a manifest that does not come at once', () => {
+  const honest = bytesOf(HONEST);
+  const flipped = Buffer.from(honest);
+  flipped[7] = (flipped[7] ?? 0) ^ 1;
+  const broken = (): ObjectBody => ({ ...bodyOf(honest), chunks: breakingOff(honest) });
+  for (const [name, answers] of [
+    ['other bytes, and then its own', [flipped, honest]],
+    ['a body that breaks off twice', [broken, broken, honest]],
+    ['other bytes, a body that breaks off, and then its own', [flipped, broken, honest]],
+  ] as const)
+    test(`is there after ${name}`, async () => {
+      const left: Content[] = [...answers];
+      const next = (): ObjectBody => {
+        const answer = left.shift() ?? assert.fail('it was asked for once more');
+        return Buffer.isBuffer(answer) ? bodyOf(answer) : answer();
+      };
+      const { views, refused } = await readManifests(storeOf(new Map([[KEY, next]]), []), [
+        listedAs(KEY, honest.length),
+      ]);
+      assert.deepEqual([views.map(({ tree }) => tree), refused], [[REPO], []]);
+    });
+
+  test('is what the store says when it breaks off again and again', async () => {
+    const reading = readManifests(storeOf(new Map([[KEY, broken]]), []), [listedAs(KEY, honest.length)]);
+    await assert.rejects(reading, { code: 'store-unreachable' });
+  });
+
+  test('is like format.json: one that is another is asked for once more', async () => {
+    const answers = [Buffer.from('{"format":"modem-cache","version":1}'), FORMAT_BYTES];
+    const store = storeOf(new Map([[FORMAT_KEY, () => bodyOf(answers.shift() ?? assert.fail())]]), []);
+    await refuseUnknownFormat(store);
+    assert.equal(answers.length, 0);
+  });
+});
+
+// oxlint-disable-next-line typescript/require-await -- what comes from a store comes later
+async function* breakingOff(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes.subarray(0, 10);
+  throw new ModelCacheError('store-unreachable', 'the connection ended');
+}
 
 describe('an object that is no manifest is left out, and the honest one beside it counts', () => {
   test('one that is listed as larger than a manifest may be is not even asked for', async () => {
@@ -43,6 +85,17 @@ describe('an object that is no manifest is left out, and the honest one beside i
 
   test('one of other bytes', async () => {
     assert.match(await readBoth(Buffer.from('{}'), 2), /not what its name says/);
+  });
+
+  test('one whose bytes are others twice, on different connections', async () => {
+    const options: (boolean | undefined)[] = [];
+    const store = storeOf(new Map([[KEY, Buffer.from('{}')]]));
+    const get: typeof store.get = (key, { onNewConnection } = {}) => {
+      options.push(onNewConnection);
+      return store.get(key);
+    };
+    const { views, refused } = await readManifests({ ...store, get }, [listedAs(KEY, 1000)]);
+    assert.deepEqual([views.length, refused.length, options], [0, 1, [undefined, true]]);
   });
 
   async function readBoth(evil: Content, size: number): Promise<string> {

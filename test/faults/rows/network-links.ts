@@ -123,7 +123,8 @@ export const links: readonly Row[] = [
     run: async (rig) => {
       const minio = await rig.ownMinio();
       const { endpoint } = await rig.proxy(
-        [{ type: 'bandwidth', attributes: { rate: 4000 } }],
+        // Of each connection, of which there may be many.
+        [{ type: 'bandwidth', attributes: { rate: 1500 } }],
         minio.endpoint,
       );
       const running = await rig.start('init', { minio, endpoint, args: ['--stall', '2s'] });

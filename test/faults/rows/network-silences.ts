@@ -38,6 +38,14 @@ export const silences: readonly Row[] = [
     expected: { within: 3.5, code: 'store-stalled', published: 'nothing' },
     run: (rig) => initBehind(rig, of('manifest', always(upTo(100, fallSilent))), IMPATIENT),
   },
+  ...(['list', 'manifest'] as const).map((kind): Row => ({
+    fault: `one request for ${kind === 'list' ? 'the listing' : 'a manifest'} is never answered, and others are`,
+    sees: COMPLETED,
+    todo: 'Nothing: it is asked for once more, on another connection.',
+    quick: true,
+    expected: { within: 6, code: 'ok', published: 'everything' },
+    run: (rig) => initBehind(rig, of(kind, once(silence)), { args: ['--stall', '6s'] }),
+  })),
   {
     fault: 'files are asked for and never answered',
     sees: STALLED,

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { orBeside } from '../../src/store/or-beside.ts';
+import { soon } from './bodies.ts';
+
+/** An answer that is given, or refused, by hand. */
+class ByHand {
+  readonly #answer = Promise.withResolvers<string>();
+  signal: AbortSignal | undefined;
+  readonly ask = (signal: AbortSignal): Promise<string> => {
+    this.signal = signal;
+    signal.addEventListener('abort', () => this.#answer.reject(signal.reason));
+    return this.#answer.promise;
+  };
+
+  give(answer: string): void {
+    this.#answer.resolve(answer);
+  }
+
+  fail(why: string): void {
+    this.#answer.reject(new Error(why));
+  }
+}
+
+test('an answer in time is all there is to it', async () => {
+  const [first, second] = [new ByHand(), new ByHand()];
+  const given = orBeside(60_000, undefined, first.ask, second.ask);
+  first.give('one');
+  assert.equal(await soon(given), 'one');
+  assert.deepEqual([first.signal?.aborted, second.signal], [false, undefined]);
+});
+
+test('a failure in time is thrown, and nobody else is asked', async () => {
+  const [first, second] = [new ByHand(), new ByHand()];
+  const given = orBeside(60_000, undefined, first.ask, second.ask);
+  first.fail('refused');
+  await assert.rejects(soon(given), { message: 'refused' });
+  assert.equal(second.signal, undefined);
+});
+
+test('when the first says nothing, the second is asked, and its answer stops the first', async () => {
+  const [first, second] = [new ByHand(), new ByHand()];
+  second.give('two');
+  assert.equal(await soon(orBeside(5, undefined, first.ask, second.ask)), 'two');
+  assert.deepEqual([first.signal?.aborted, second.signal?.aborted], [true, false]);
+});
+
+test('the first may still be the one that answers', async () => {
+  const [first, second] = [new ByHand(), new ByHand()];
+  const given = orBeside(5, undefined, first.ask, (signal) => {
+    first.give('one');
+    return second.ask(signal);
+  });
+  assert.equal(await soon(given), 'one');
+  assert.deepEqual([first.signal?.aborted, second.signal?.aborted], [false, true]);
+});
+
+test('where both fail, the first says why; where one does, the other is waited for', async () => {
+  const [first, second, third, fourth] = [new ByHand(), new ByHand(), new ByHand(), new ByHand()];
+  const failing = orBeside(5, undefined, first.ask, (signal) => {
+    second.fail('no');
+    setTimeout(() => first.fail('silent'), 5);
+    return second.ask(signal);
+  });
+  await assert.rejects(soon(failing), { message: 'silent' });
+  const going = orBeside(5, undefined, third.ask, (signal) => {
+    third.fail('silent');
+    setTimeout(() => fourth.give('four'), 5);
+    return fourth.ask(signal);
+  });
+  assert.equal(await soon(going), 'four');
+});
+
+test('a stop stops both', async () => {
+  const [first, second, stop] = [new ByHand(), new ByHand(), new AbortController()];
+  const given = orBeside(5, stop.signal, first.ask, (signal) => {
+    setTimeout(() => stop.abort(new Error('stopped')), 5);
+    return second.ask(signal);
+  });
+  await assert.rejects(soon(given), { message: 'stopped' });
+});
+
+test('who is endlessly patient asks nobody else', async () => {
+  const first = new ByHand();
+  const given = orBeside(0, undefined, first.ask, () => assert.fail('it was asked'));
+  setTimeout(() => first.give('late'), 20);
+  assert.equal(await soon(given), 'late');
+});
