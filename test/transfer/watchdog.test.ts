@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError } from '../../src/errors.ts';
 import { soon } from '../store/bodies.ts';
@@ -35,22 +35,45 @@ test('nothing for too long while something is waited for: store-stalled, and the
   assert.equal((told as ModelCacheError).code, 'store-stalled');
 });
 
-test('a disk that gives nothing for too long: disk-stalled; one that gives blocks keeps it alive', async () => {
+test('a disk that gives nothing for too long: disk-stalled; one that gives blocks keeps it alive', async (context) => {
   const progress = new Progress();
   const hang = (): Promise<void> => progress.whileReadingDisk(() => sleep(60_000, undefined, { ref: false }));
   await assert.rejects(soon(withPatience(patience({ stall: 300 }), progress, NEVER, hang)), {
     code: 'disk-stalled',
     message: /--stall/,
   });
+  const tick = clock(context);
   const slow = new Progress();
-  await withPatience(patience({ stall: 400 }), slow, NEVER, () =>
-    slow.whileReadingDisk(async () => {
+  await withPatience(patience({ stall: 400 }), slow, NEVER, (signal) =>
+    slow.whileReadingDisk(() => {
       for (let round = 0; round < 10; round += 1) {
-        await sleep(100);
+        tick(100);
         slow.diskSign();
       }
+      return stopped(signal, false);
     }),
   );
+});
+
+test('a disk that takes nothing for too long: disk-stalled; one that was slow once is not to blame for a silent store', async (context) => {
+  const tick = clock(context);
+  const ended = async (isBusy: (ms: number) => boolean): Promise<unknown> => {
+    const progress = new Progress();
+    const work = (signal: AbortSignal): Promise<void> =>
+      progress.whileWaiting(() => {
+        for (let ms = 0; ms < 8000; ms += 100) {
+          tick(100);
+          if (isBusy(ms)) progress.diskBusy();
+        }
+        return stopped(signal, true);
+      });
+    const error: unknown = await withPatience(patience({ stall: 5000 }), progress, NEVER, work).catch(
+      (error: unknown) => error,
+    );
+    return (error as ModelCacheError).code;
+  };
+  assert.equal(await ended(() => true), 'disk-stalled');
+  assert.equal(await ended((ms) => ms < 500), 'store-stalled');
 });
 
 test('work that is not waiting for the store may take its time', async () => {
@@ -60,14 +83,16 @@ test('work that is not waiting for the store may take its time', async () => {
   );
 });
 
-test('bytes that keep coming keep it alive', async () => {
+test('bytes that keep coming keep it alive', async (context) => {
+  const tick = clock(context);
   const progress = new Progress();
-  await withPatience(patience({ stall: 400 }), progress, NEVER, () =>
-    progress.whileWaiting(async () => {
+  await withPatience(patience({ stall: 400 }), progress, NEVER, (signal) =>
+    progress.whileWaiting(() => {
       for (let round = 0; round < 10; round += 1) {
-        await sleep(100);
+        tick(100);
         progress.addBytes(1);
       }
+      return stopped(signal, false);
     }),
   );
 });
@@ -83,16 +108,18 @@ test('slower than --min-speed over the whole window: store-slow, with both speed
   });
 });
 
-test('many small files, slow by latency alone, are fast enough', async () => {
+test('many small files, slow by latency alone, are fast enough', async (context) => {
+  const tick = clock(context);
   const progress = new Progress();
   progress.expect(1000, 1e6);
-  await withPatience(patience({ minSpeed: 5e6, speedWindow: 300 }), progress, NEVER, () =>
-    progress.whileWaiting(async () => {
+  await withPatience(patience({ minSpeed: 5e6, speedWindow: 300 }), progress, NEVER, (signal) =>
+    progress.whileWaiting(() => {
       for (let round = 0; round < 20; round += 1) {
-        await sleep(50);
+        tick(50);
         progress.addBytes(1000);
         progress.fileDone();
       }
+      return stopped(signal, false);
     }),
   );
 });
@@ -182,4 +209,21 @@ function trickle(progress: Progress, bytes: number, rounds = 100): Promise<void>
       progress.addBytes(bytes);
     }
   });
+}
+
+/** Time goes on only by what this returns, in milliseconds. */
+function clock(context: TestContext): (ms: number) => void {
+  let now = performance.now();
+  context.mock.method(performance, 'now', () => now);
+  context.mock.timers.enable({ apis: ['setInterval'] });
+  return (ms) => {
+    now += ms;
+    context.mock.timers.tick(ms);
+  };
+}
+
+/** Throws the reason where it was stopped; whether it was is no surprise. */
+function stopped({ aborted, reason }: AbortSignal, isExpected: boolean): Promise<void> {
+  assert.equal(aborted, isExpected, String(reason));
+  return aborted ? Promise.reject(reason as Error) : Promise.resolve();
 }
