@@ -23,7 +23,7 @@ export class DigestThreads {
    */
   async follow(errand: DigestErrand, onDisk: (isStuck: boolean) => void): Promise<Found | undefined> {
     try {
-      return await this.#crew.least(MOST).run(errand, { onSaid: () => undefined, onDisk });
+      return await this.#crew.run(MOST, errand, { onSaid: () => undefined, onDisk });
     } catch (error) {
       if (error instanceof NoThread) return followHere(errand, onDisk);
       throw thrownHere(error);

@@ -34,7 +34,7 @@ export class PartDigester {
     if (signal.aborted) return undefined;
     const errand = { fd: file.fd, ...what };
     try {
-      return await this.#crew.least(1).run(errand, { onSaid: onPart, onDisk }, signal);
+      return await this.#crew.run(1, errand, { onSaid: onPart, onDisk }, signal);
     } catch (error) {
       if (!(error instanceof NoThread)) throw thrownHere(error);
     }

@@ -39,10 +39,10 @@ export class SignalWatch {
    * the other is still caught, by libuv, which tells nobody any more: it is found in its pipe.
    */
   releaseUnlessCaught(): Promise<StopSignal | undefined> {
-    const pipe = SignalPipe.find();
     return new Promise((resolve) => {
       setImmediate(() => {
         if (this.#caught === undefined) {
+          const pipe = SignalPipe.find();
           this.release();
           const waiting = pipe.waiting();
           this.#caught = STOP_SIGNALS.find((name) => waiting.includes(constants.signals[name]));

@@ -57,7 +57,7 @@ export class Arrival {
    */
   writeMissing({ start, end }: ByteRange, write: (piece: ByteRange) => void): boolean {
     let written = 0;
-    for (let position = start; position < end && !this.isEnded;) {
+    for (let position = start; position < end;) {
       const held = this.#hold(position, end);
       if (held.start < held.end) {
         let reached = held.start;
@@ -79,7 +79,7 @@ export class Arrival {
     { start, end }: ByteRange,
     write: (piece: ByteRange) => Promise<void>,
   ): Promise<void> {
-    for (let position = start; position < end && !this.isEnded;) {
+    for (let position = start; position < end;) {
       const held = this.#hold(position, end);
       if (held.start < held.end) {
         let reached = held.start;

@@ -30,6 +30,14 @@ interface FetchedObject {
 const MOST_RECEIVERS = 4;
 const REFUSAL_BYTES = 64 * 1024;
 
+interface SmallOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Something of the answer has come. */
+  readonly onSign: () => void;
+  /** Bytes. */
+  readonly atMost?: number | undefined;
+}
+
 /**
  * The requests that a cold start waits for, over sockets of our own: one listing, some manifests, and all the bytes.
  * Whatever is not plain is left to the SDK, by `NotPlain`.
@@ -62,7 +70,7 @@ export class PlainS3 {
   async page(
     prefix: string,
     token: string | undefined,
-    signal: AbortSignal | undefined,
+    { signal, onSign }: SmallOptions,
   ): Promise<Page<StoredObject, string>> {
     const { names } = this.#requests;
     const fullPrefix = names.keyOf(prefix);
@@ -73,7 +81,7 @@ export class PlainS3 {
       ...(token === undefined ? {} : { 'continuation-token': token }),
     };
     const request = await this.#requests.sign(undefined, { method: 'GET', query });
-    const answer = await this.#requests.ask(undefined, request, signal);
+    const answer = await this.#requests.ask(undefined, request, signal, { onSign });
     if (answer.status !== 200) throw new NotPlain(`status ${answer.status} for a listing`);
     const page = plainly(() => parseListing(answer.body));
     return {
@@ -83,11 +91,11 @@ export class PlainS3 {
   }
 
   /** The whole of an object, which must not be large. */
-  async get(key: string, signal: AbortSignal | undefined, atMost?: number): Promise<ObjectBody> {
+  async get(key: string, { signal, atMost, onSign }: SmallOptions): Promise<ObjectBody> {
     const request = await this.#requests.sign(key, { method: 'GET' });
     // What is said instead of it may be longer.
-    const bounds = atMost === undefined ? {} : { atMost: Math.max(atMost, REFUSAL_BYTES) };
-    const { status, headers, body } = await this.#requests.read(key, request, signal, bounds);
+    const options = { onSign, ...(atMost !== undefined && { atMost: Math.max(atMost, REFUSAL_BYTES) }) };
+    const { status, headers, body } = await this.#requests.read(key, request, signal, options);
     if (status !== 200) throw this.#requests.refused(key, { status, headers, body: body.toString('utf8') });
     return {
       etag: headers['etag'] ?? '',

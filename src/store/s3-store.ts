@@ -87,7 +87,7 @@ export class S3Store implements Store {
     if (!isPlain) return (await this.#bySdk()).get(key, options);
     return this.#small(
       signal,
-      (plain, signal) => plain.get(key, signal, atMost),
+      (plain, signal, onSign) => plain.get(key, { signal, atMost, onSign }),
       (sdk, signal) => sdk.get(key, { ...options, signal }),
     );
   }
@@ -128,7 +128,7 @@ export class S3Store implements Store {
   ): Promise<Page<StoredObject, string>> {
     return this.#small(
       signal,
-      (plain, signal) => plain.page(prefix, token, signal),
+      (plain, signal, onSign) => plain.page(prefix, token, { signal, onSign }),
       (sdk, signal) => sdk.page(prefix, token, signal),
     );
   }
@@ -136,15 +136,15 @@ export class S3Store implements Store {
   /** What is read in one answer. One connection that says nothing is not yet a store that says nothing. */
   #small<T>(
     signal: AbortSignal | undefined,
-    byPlain: (plain: PlainS3, signal: AbortSignal) => Promise<T>,
+    byPlain: (plain: PlainS3, signal: AbortSignal, onSign: () => void) => Promise<T>,
     bySdk: (sdk: SdkStore, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     return orBeside(
       rangePatience(this.#settings.idleTimeout),
       signal,
-      (signal) =>
+      (signal, onSign) =>
         this.#plainly(
-          (plain) => byPlain(plain, signal),
+          (plain) => byPlain(plain, signal, onSign),
           (sdk) => bySdk(sdk, signal),
         ),
       async (signal) => bySdk(await this.#bySdk(), signal),

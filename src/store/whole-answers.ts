@@ -43,6 +43,8 @@ export interface ReadOptions {
   readonly atMost?: number;
   /** A store that has much to do first sends a space now and then. */
   readonly mayTakeLong?: boolean;
+  /** Something of the answer has come. */
+  readonly onSign?: () => void;
 }
 
 /** Asks one endpoint for small answers, on connections that are kept. */
@@ -71,7 +73,7 @@ export class WholeAnswers {
   async read(
     request: SignedRequest,
     signal: AbortSignal | undefined,
-    { body, atMost = MAX_ANSWER_BYTES, mayTakeLong = false }: ReadOptions = {},
+    { body, atMost = MAX_ANSWER_BYTES, mayTakeLong = false, onSign }: ReadOptions = {},
   ): Promise<WholeAnswer> {
     signal?.throwIfAborted();
     const sent = this.#send(request, body);
@@ -84,7 +86,10 @@ export class WholeAnswers {
     const timer = countdown(this.#patience, () => end(new TookTooLong()));
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      return await answerTo(sent, atMost, mayTakeLong ? () => timer?.refresh() : () => undefined);
+      return await answerTo(sent, atMost, () => {
+        onSign?.();
+        if (mayTakeLong) timer?.refresh();
+      });
     } catch (error) {
       // The body of an answer that has begun only says that it was aborted.
       throw ended === undefined ? error : ended.reason;
@@ -121,15 +126,16 @@ function tls(): typeof https {
   return loadLater(() => process.getBuiltinModule('node:https'));
 }
 
-async function answerTo(sent: ClientRequest, atMost: number, onBytes: () => void): Promise<WholeAnswer> {
+async function answerTo(sent: ClientRequest, atMost: number, onSign: () => void): Promise<WholeAnswer> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve);
     sent.on('error', reject);
   });
+  onSign();
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of answer) {
-    onBytes();
+    onSign();
     length += (chunk as Buffer).length;
     if (length > atMost) throw new AnswerTooLarge(`a body of more than ${atMost} bytes`);
     chunks.push(chunk as Buffer);

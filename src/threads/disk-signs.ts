@@ -39,11 +39,15 @@ export class DiskSigns {
 
 const ofThreads = new Set<DiskSigns>();
 
-/** The signs of a thread that lives until this process ends. */
+/** The signs of a thread, until it has ended. */
 export function signsOfThread(): DiskSigns {
   const signs = new DiskSigns();
   ofThreads.add(signs);
   return signs;
+}
+
+export function threadHasEnded(signs: DiskSigns): void {
+  ofThreads.delete(signs);
 }
 
 /** Whether the end of this process could have to wait for a thread that does not come back from the disk. */

@@ -1,6 +1,6 @@
 import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { Worker } from 'node:worker_threads';
-import { signsOfThread } from './disk-signs.ts';
+import { signsOfThread, threadHasEnded } from './disk-signs.ts';
 import { Outbox } from './outbox.ts';
 import { asSystemError, type SystemFailure } from './system-failure.ts';
 import { NoThread, startThread, type StartedThread, type ThreadName } from './start.ts';
@@ -175,6 +175,7 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
         ? new ErrandFailed<ThreadEnded>({ kind: 'thread-ended', message })
         : new NoThread(`a thread could not begin: ${message}`);
     this.#thread.ended();
+    threadHasEnded(this.#signs);
     for (const { done } of this.#pending.values()) done.reject(this.#ended);
   }
 }

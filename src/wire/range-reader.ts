@@ -42,7 +42,8 @@ export class RangeReader implements ContentReader {
     const wanted = bytes.length > left ? bytes.subarray(0, left) : bytes;
     const end = this.#position + wanted.length;
     const proved = this.#parts?.take(wanted, this.#position) ?? [];
-    // Of what another request has brought first, nothing is known here.
+    // Of what another request has brought first, nothing is known here. Where two bring pieces of one block, nothing is
+    // known of it either: whoever has asked twice takes back what was proved (`Arrival.doubt`).
     if (this.#write(wanted)) for (const part of proved) this.#arrival.prove(part);
     else this.#parts = undefined;
     this.#position = end;

@@ -61,7 +61,7 @@ serve<FetchErrand, FetchSaid, Fetched, FetchFailure, FetchReply>({
     const fetch = underWay.get(id);
     if (fetch?.cut(end) === true) fetch.say({ kind: 'cut', end });
   },
-  failureOf: (error) => failureOf(error as Broken),
+  failureOf: (error) => failureOf(error instanceof Broken ? error : new Broken(error, 0)),
 });
 setInterval(tellMoved, TELL_EVERY_MS).unref();
 if (ahead !== undefined)

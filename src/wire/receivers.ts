@@ -120,7 +120,7 @@ export class Receivers {
       },
     };
     try {
-      const fetched = await this.#crew.least(most).run(errand, events, signal);
+      const fetched = await this.#crew.run(most, errand, events, signal);
       onBytes(fetched.moved);
       return fetched;
     } catch (error) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { orBeside } from '../../src/store/or-beside.ts';
 import { soon } from './bodies.ts';
 
@@ -43,6 +44,19 @@ test('when the first says nothing, the second is asked, and its answer stops the
   second.give('two');
   assert.equal(await soon(orBeside(5, undefined, first.ask, second.ask)), 'two');
   assert.deepEqual([first.signal?.aborted, second.signal?.aborted], [true, false]);
+});
+
+test('while something of the first comes, nobody else is asked', async () => {
+  let signs = 0;
+  const dripping = async (_: AbortSignal, onSign: () => void): Promise<string> => {
+    for (; signs < 5; signs += 1) {
+      await sleep(20);
+      onSign();
+    }
+    return 'slowly';
+  };
+  const given = orBeside(2000, undefined, dripping, () => assert.fail('it was asked'));
+  assert.deepEqual([await soon(given), signs], ['slowly', 5]);
 });
 
 test('the first may still be the one that answers', async () => {

@@ -137,6 +137,27 @@ test('a whole object that comes in chunks, without a length, is taken as it come
   });
 });
 
+test('an object that comes slowly is asked for once; one of which nothing comes, once more beside', async () => {
+  const keys: string[] = [];
+  const script: Script = ({ url }, response) => {
+    const key = /[a-z]+(?=\?|$)/.exec(url.split('?')[0] ?? '')?.[0] ?? '';
+    keys.push(key);
+    if (key === 'silent' && keys.filter((other) => other === key).length === 1) return;
+    response.writeHead(200, { etag: '"e"', 'content-length': 5 });
+    if (key === 'silent') response.end('bytes');
+    else Array.from('bytes', (byte, index) => setTimeout(() => response.write(byte), index * 550));
+  };
+  await withServer(script, async ({ endpoint }) => {
+    await withS3Store({ endpoint, idleTimeout: 2000 }, async (store) => {
+      for (const key of ['slow', 'silent']) {
+        const body = await soon(store.get(key));
+        assert.equal(String(await readSmall(body, 100)), 'bytes');
+      }
+      assert.deepEqual(keys, ['slow', 'silent', 'silent']);
+    });
+  });
+});
+
 test('a server that ignores the range is refused before a byte is taken for another', async () => {
   const script: Script = (_, response) => {
     response.writeHead(200, { etag: '"e"', 'content-length': 10 });

@@ -4,6 +4,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cachedDataVersionTag } from 'node:v8';
 import type { DigestErrand } from '../../src/cache/follow.ts';
 import { Arrival } from '../../src/model/arrival.ts';
@@ -14,7 +15,9 @@ import { beFrugal } from '../../src/threads/frugal.ts';
 import { NoThread } from '../../src/threads/start.ts';
 import type { SystemFailure } from '../../src/threads/system-failure.ts';
 import { sha256 } from '../cache/cache-dir.ts';
+import type { FetchErrand, ReceiverData } from '../../src/wire/messages.ts';
 import { soon } from '../store/bodies.ts';
+import { withTcp } from '../wire/scripted-tcp.ts';
 
 type Digester = Errands<DigestErrand, never, Found | undefined, SystemFailure>;
 
@@ -71,23 +74,47 @@ test('a thread that ends takes its errands with it, and goes on none any more', 
 
 test('a thread that cannot begin is none: whoever wants something of it does without', async () => {
   beFrugal();
-  const usual = cachedDataVersionTag();
+  const frugal = cachedDataVersionTag();
   // What it is to receive from is not said, so it throws while it is loaded.
   const receiver = new Errands<object, never, never, never>('receiver', {});
-  assert.notEqual(cachedDataVersionTag(), usual);
+  assert.notEqual(cachedDataVersionTag(), frugal);
   await assert.rejects(soon(receiver.run({}, EVENTS)), NoThread);
   assert.equal(receiver.hasEnded, true);
   await assert.rejects(soon(receiver.run({}, EVENTS)), NoThread);
-  assert.equal(cachedDataVersionTag(), usual);
+  assert.equal(cachedDataVersionTag(), frugal);
 });
 
-test('what cannot begin is not asked again: a crew tries anew', async () => {
-  const crew = new Crew<object, never, never, never>('receiver', {});
-  const first = crew.least(1);
-  await assert.rejects(soon(first.run({}, EVENTS)), NoThread);
-  assert.notEqual(crew.least(1), first);
+test('where one more could not begin, those that have go on all errands', async () => {
+  await withTcp(
+    () => undefined,
+    async ({ endpoint, asked }) => {
+      const data: { endpoint?: ReceiverData['endpoint']; patience: number } = { endpoint, patience: 0 };
+      const crew = new Crew<FetchErrand, never, unknown, never>('receiver', data);
+      const fetching = ['one', 'two'].map(async (name, index) => {
+        while (asked.length < index) await sleep(5);
+        // What it is to receive from is not said to the second, so it throws while it is loaded.
+        if (index === 1) delete data.endpoint;
+        return crew.run(2, fetchErrand(name), EVENTS);
+      });
+      while (asked.length < 2) await soon(sleep(5));
+      crew.close();
+      await Promise.allSettled(fetching);
+    },
+  );
+});
+
+test('where none could begin, there is none', async () => {
+  const crew = new Crew<object, never, unknown, never>('receiver', {});
+  await assert.rejects(soon(crew.run(2, {}, EVENTS)), NoThread);
+  await assert.rejects(soon(crew.run(2, {}, EVENTS)), NoThread);
   crew.close();
 });
+
+function fetchErrand(name: string): FetchErrand {
+  const request = `GET /${name} HTTP/1.1\r\nhost: test\r\n\r\n`;
+  const file = { request, size: 1, path: join(scratch, name), mode: 0o600, algorithms: [] };
+  return { kind: 'files', files: [file], onNewConnection: false };
+}
 
 function errand(fd: number, { memory }: Arrival): DigestErrand {
   return { fd, arrival: memory, proof: { kind: 'whole', algorithms: ['sha256'] } };

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadBlake3 } from '../../src/blake3.ts';
+import { BLOCK_BYTES } from '../../src/model/arrival.ts';
 import type { CatalogFile } from '../../src/model/catalog.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
 import { Downloader } from '../../src/transfer/download.ts';
@@ -21,10 +22,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'doubled-'));
 after(() => rmSync(scratch, { recursive: true }));
 
 const MiB = 1024 * 1024;
-const PART = 8 * MiB;
-const BYTES = randomBytes(8 * PART);
-/** What comes of the end of the file before its request falls silent again. */
-const FIRST_BYTES = 512 * 1024;
+const PART = MiB;
+const BYTES = randomBytes(64 * PART);
 /** Long enough for what has come to be hashed. */
 const HASHED_MS = 200;
 
@@ -36,31 +35,36 @@ const WANTED: CatalogFile = {
   key: 'k',
   digests: { sha256: sha256(BYTES) },
   executable: false,
-  parts: { size: PART, digests: Array.from({ length: 8 }, (_, place) => digestOf(place)) },
+  parts: { size: PART, digests: Array.from({ length: 64 }, (_, place) => digestOf(place)) },
 };
 
 describe('of two requests for the same bytes, the one that brings others late does no harm', () => {
-  for (const onlySdk of [undefined, 'the test'])
-    for (const partsProve of [false, true]) {
-      const skip = partsProve && noBlake3;
-      const plane = onlySdk === undefined ? 'our own sockets' : 'the SDK';
-      test(`over ${plane}, proved ${partsProve ? 'by parts' : 'as a whole'}`, { skip }, async () => {
-        const { answer, wasAskedTwice } = liar();
-        await withTcp(answer, async ({ endpoint: { host, port } }) => {
-          const store = await S3Store.open(s3Settings({ endpoint: `http://${host}:${port}`, onlySdk }));
-          const found = await download(store, partsProve).finally(() => store.close());
-          assert.ok(found.equals(BYTES));
-          assert.ok(wasAskedTwice());
-        });
+  const rows = [undefined, 'the test'].flatMap((onlySdk) =>
+    [false, true].flatMap((partsProve) =>
+      [512 * 1024, 32 * 1024].map((firstBytes) => ({ onlySdk, partsProve, firstBytes })),
+    ),
+  );
+  for (const { onlySdk, partsProve, firstBytes } of rows) {
+    const skip = partsProve && noBlake3;
+    const plane = onlySdk === undefined ? 'our own sockets' : 'the SDK';
+    const place = firstBytes < BLOCK_BYTES ? 'before their block is whole' : 'when their blocks are whole';
+    test(`over ${plane}, proved ${partsProve ? 'by parts' : 'as a whole'}, ${place}`, { skip }, async () => {
+      const { answer, wasAskedTwice } = liar(firstBytes);
+      await withTcp(answer, async ({ endpoint: { host, port } }) => {
+        const store = await S3Store.open(s3Settings({ endpoint: `http://${host}:${port}`, onlySdk }));
+        const found = await download(store, partsProve).finally(() => store.close());
+        assert.ok(found.equals(BYTES));
+        assert.ok(wasAskedTwice());
       });
-    }
+    });
+  }
 });
 
 /**
- * Says nothing to the request for the end of the file until it comes once more. Then the first one gets some bytes, the
+ * Says nothing to the request for the end of the file until it comes once more. Then the first one gets `firstBytes`, the
  * second one the same bytes with one bit flipped, and the first one the rest.
  */
-function liar(): { readonly answer: Answer; readonly wasAskedTwice: () => boolean } {
+function liar(firstBytes: number): { readonly answer: Answer; readonly wasAskedTwice: () => boolean } {
   const ends: { readonly socket: Socket; readonly start: number; readonly end: number }[] = [];
   const answer: Answer = (socket, { head }) => {
     const [, first = '', last = ''] = /range: bytes=(\d+)-(\d+)/i.exec(head) ?? [];
@@ -73,7 +77,7 @@ function liar(): { readonly answer: Answer; readonly wasAskedTwice: () => boolea
     } else if (one !== undefined && other !== undefined) void bring(one, other);
   };
   const bring = async (one: (typeof ends)[0], other: (typeof ends)[0]): Promise<void> => {
-    const middle = one.start + FIRST_BYTES;
+    const middle = one.start + firstBytes;
     begin(one.socket, one.start, one.end);
     one.socket.write(BYTES.subarray(one.start, middle));
     await sleep(HASHED_MS);
