@@ -5,7 +5,7 @@ type Ask<T> = (signal: AbortSignal, onSign: () => void) => Promise<T>;
 
 /**
  * What `first` gives. When it has been silent for `patience` milliseconds (0: never is), `second` is asked beside it:
- * whichever gives something stops the other. Where both fail, throws what the first threw.
+ * whichever gives something stops the other. Throws what the first throws: it may have tried for long.
  */
 export async function orBeside<T>(
   patience: number,
@@ -28,9 +28,7 @@ export async function orBeside<T>(
   const asked = ask(first);
   try {
     const came = await Promise.race([asked.then((given) => ({ given })), silent.promise]);
-    return came === 'silent' ? await Promise.any([asked, ask(second)]) : came.given;
-  } catch (error) {
-    throw error instanceof AggregateError ? error.errors[0] : error;
+    return came === 'silent' ? await Promise.race([asked, ask(second).catch(() => asked)]) : came.given;
   } finally {
     clearTimeout(timer);
     for (const stop of stops) stop.abort();

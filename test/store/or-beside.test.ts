@@ -69,20 +69,24 @@ test('the first may still be the one that answers', async () => {
   assert.deepEqual([first.signal?.aborted, second.signal?.aborted], [false, true]);
 });
 
-test('where both fail, the first says why; where one does, the other is waited for', async () => {
-  const [first, second, third, fourth] = [new ByHand(), new ByHand(), new ByHand(), new ByHand()];
+test('what the first throws is thrown, whatever the second might give', async () => {
+  const [first, second] = [new ByHand(), new ByHand()];
   const failing = orBeside(5, undefined, first.ask, (signal) => {
-    second.fail('no');
-    setTimeout(() => first.fail('silent'), 5);
+    first.fail('out of reach');
     return second.ask(signal);
   });
-  await assert.rejects(soon(failing), { message: 'silent' });
-  const going = orBeside(5, undefined, third.ask, (signal) => {
-    third.fail('silent');
-    setTimeout(() => fourth.give('four'), 5);
-    return fourth.ask(signal);
+  await assert.rejects(soon(failing), { message: 'out of reach' });
+  assert.equal(second.signal?.aborted, true);
+});
+
+test('where the second fails, the first is waited for', async () => {
+  const [first, second] = [new ByHand(), new ByHand()];
+  const going = orBeside(5, undefined, first.ask, (signal) => {
+    second.fail('refused');
+    setTimeout(() => first.give('one'), 5);
+    return second.ask(signal);
   });
-  assert.equal(await soon(going), 'four');
+  assert.equal(await soon(going), 'one');
 });
 
 test('a stop stops both', async () => {
