@@ -27,6 +27,7 @@ const USUAL = [
 
 /** How many threads are beginning: what all threads of a process share to know it. Undefined while nobody is frugal. */
 let beginning: SharedArrayBuffer | undefined;
+let lastBeganAt = -Infinity;
 
 /** Of one thread. It crosses to that. */
 export interface Beginning {
@@ -46,6 +47,7 @@ export function beFrugal(): void {
  * beforehand, and each thread would compile all of Node's own modules anew. What this returns is for `threadHasBegun`.
  */
 export function threadBegins(): Beginning {
+  lastBeganAt = performance.now();
   if (beginning !== undefined) change(beginning, 1);
   return { all: beginning, isOver: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) };
 }
@@ -53,18 +55,14 @@ export function threadBegins(): Beginning {
 /** A thread begins within some tens of milliseconds; one that hangs keeps nobody waiting again and again. */
 const BEGINS_WITHIN_MS = 200;
 const LOOK_EVERY_MS = 2;
-let waitedMs = 0;
 
 /**
  * Resolves when no thread is beginning any more, or one takes very long to: for what is about to run thousands of times.
  * Under the usual flags V8 would give it to its largest compiler, which takes 5 MiB of memory and more.
  */
 export async function threadsHaveBegun(): Promise<void> {
-  while (isAnyBeginning() && waitedMs < BEGINS_WITHIN_MS) {
-    const since = performance.now();
+  while (isAnyBeginning() && performance.now() < lastBeganAt + BEGINS_WITHIN_MS)
     await new Promise((looked) => setTimeout(looked, LOOK_EVERY_MS));
-    waitedMs += performance.now() - since;
-  }
 }
 
 /** For a module of Node's that is loaded later: it is taken as Node has compiled it, too. */
