@@ -106,11 +106,11 @@ export class Arrival {
 
   /** What is before `reached` has been written. */
   #letGo({ start, end }: ByteRange, reached: number): void {
-    this.#eachBlock(start, end, (cell) => {
-      const isWhole = this.#endOfBlock((cell - FIRST_BLOCK) * BLOCK_BYTES) <= reached;
-      Atomics.store(this.#cells, cell, isWhole ? WHOLE : MISSING);
-      if (isWhole) Atomics.notify(this.#cells, cell);
-    });
+    for (let position = start; position < end; position = this.#endOfBlock(position)) {
+      const isWhole = this.#endOfBlock(position) <= reached;
+      Atomics.store(this.#cells, cellAt(position), isWhole ? WHOLE : MISSING);
+      if (isWhole) Atomics.notify(this.#cells, cellAt(position));
+    }
   }
 
   /** All of a part has been written, and is what it should be. It begins with a block, and ends with one. */
