@@ -6,7 +6,8 @@ import { COMMIT_BYTES, isCommit } from '../model/digest.ts';
 import { Digester } from '../model/digester.ts';
 import { catalogOfListing, surveyListing, type ListingSurvey, type UnplacedCopy } from '../model/listing.ts';
 import { isAllowedTree, type TreeName } from '../model/tree.ts';
-import { readIfThere, readManifests, refuseUnknownFormat } from './read-manifests.ts';
+import { readManifests, refuseUnknownFormat } from './read-manifests.ts';
+import { readIfThere } from './small-object.ts';
 import type { Store } from './store.ts';
 import { wholeListing } from './whole-listing.ts';
 

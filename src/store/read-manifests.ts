@@ -7,7 +7,7 @@ import { MANIFEST_LIMITS, type NamedManifest } from '../model/manifest.ts';
 import type { TreeView } from '../model/merge.ts';
 import type { TreeName } from '../model/tree.ts';
 import { readManifest, type ManifestName } from './read-manifest.ts';
-import { readSmallObject } from './small-object.ts';
+import { readIfThere } from './small-object.ts';
 import type { Store, StoredObject } from './store.ts';
 
 export interface ManifestReading {
@@ -163,20 +163,4 @@ function noMemory({ tree, name }: ManifestName): ModelCacheError {
 /** Throws `format-unknown` when the bucket is in a format of another program or version. */
 export async function refuseUnknownFormat(store: Store, signal?: AbortSignal): Promise<void> {
   await readIfThere(store, FORMAT_KEY, 4096, signal, checkFormat);
-}
-
-/** What `make` makes of a small object, or undefined when there is none. */
-export async function readIfThere<T>(
-  store: Store,
-  key: string,
-  limit: number,
-  signal: AbortSignal | undefined,
-  make: (bytes: Buffer) => T,
-): Promise<T | undefined> {
-  try {
-    return await readSmallObject(store, key, limit, signal, make);
-  } catch (error) {
-    if (toModelCacheError(error).code === 'object-missing') return undefined;
-    throw error;
-  }
 }

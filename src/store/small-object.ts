@@ -32,6 +32,22 @@ export async function readSmallObject<T>(
   }
 }
 
+/** What `make` makes of a small object, or undefined when there is none. */
+export async function readIfThere<T>(
+  store: Pick<Store, 'get'>,
+  key: string,
+  limit: number,
+  signal: AbortSignal | undefined,
+  make: (bytes: Buffer) => T,
+): Promise<T | undefined> {
+  try {
+    return await readSmallObject(store, key, limit, signal, make);
+  } catch (error) {
+    if (toModelCacheError(error).code === 'object-missing') return undefined;
+    throw error;
+  }
+}
+
 function isOtherThanItShouldBe(error: unknown): boolean {
   return error instanceof NotItsName || toModelCacheError(error).code === 'format-unknown';
 }

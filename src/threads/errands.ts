@@ -1,5 +1,4 @@
 import type { EventLoopUtilization } from 'node:perf_hooks';
-import type { Worker } from 'node:worker_threads';
 import { signsOfThread, threadHasEnded } from './disk-signs.ts';
 import { Outbox } from './outbox.ts';
 import { asSystemError, type SystemFailure } from './system-failure.ts';
@@ -57,7 +56,6 @@ interface Pending<Said, Result, Reply> {
 /** One thread that is sent on errands, any number of them at once. The process waits for it only while it has some. */
 export class Errands<Errand, Said, Result, Failure, Reply = never> {
   readonly #thread: StartedThread;
-  readonly #worker: Worker;
   readonly #signs = signsOfThread();
   readonly #outbox: Outbox<ToThread<Errand, Reply>>;
   readonly #pending = new Map<number, Pending<Said, Result, Reply>>();
@@ -71,13 +69,13 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
 
   constructor(name: ThreadName, data: object) {
     this.#thread = startThread(name, { ...data, signs: this.#signs.memory });
-    this.#worker = this.#thread.worker;
-    this.#outbox = new Outbox(this.#worker);
-    this.#worker.on('message', (messages: readonly FromThread<Said, Result, Failure>[]) => {
+    const { worker } = this.#thread;
+    this.#outbox = new Outbox(worker);
+    worker.on('message', (messages: readonly FromThread<Said, Result, Failure>[]) => {
       for (const message of messages) this.#hear(message);
     });
-    this.#worker.on('error', (error: Error) => this.#end(error.message));
-    this.#worker.on('exit', () => this.#end('the thread has ended'));
+    worker.on('error', (error: Error) => this.#end(error.message));
+    worker.on('exit', () => this.#end('the thread has ended'));
   }
 
   /** It goes on no errand any more. */
@@ -115,7 +113,7 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
 
   /** Of the time since this was asked last, the share in which the thread had something to do; 0 to 1. */
   takeLoad(): number {
-    const { performance } = this.#worker;
+    const { performance } = this.#thread.worker;
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, this.#loadBefore);
     this.#loadBefore = now;
@@ -126,7 +124,7 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
   close(): void {
     this.#isClosed = true;
     this.#rest();
-    void this.#worker.terminate();
+    void this.#thread.worker.terminate();
   }
 
   #stopsOf(signal: AbortSignal): Set<number> {
@@ -140,12 +138,12 @@ export class Errands<Errand, Said, Result, Failure, Reply = never> {
   }
 
   #begin(): void {
-    this.#worker.ref();
+    this.#thread.worker.ref();
     this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
   }
 
   #rest(): void {
-    this.#worker.unref();
+    this.#thread.worker.unref();
     clearInterval(this.#looking);
   }
 

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadBlake3 } from '../../src/blake3.ts';
 import { BLOCK_BYTES } from '../../src/model/arrival.ts';
 import type { CatalogFile } from '../../src/model/catalog.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
@@ -16,6 +15,7 @@ import { Progress } from '../../src/transfer/progress.ts';
 import { sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
 import { s3Settings } from '../store/s3-settings.ts';
+import { noBlake3, partDigestsOf } from './part-digests-of.ts';
 import { withTcp, type Answer } from '../wire/scripted-tcp.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'doubled-'));
@@ -27,15 +27,13 @@ const BYTES = randomBytes(64 * PART);
 /** Long enough for what has come to be hashed. */
 const HASHED_MS = 200;
 
-const blake3 = loadBlake3();
-const noBlake3 = blake3 === undefined ? 'this machine has no build of BLAKE3' : false;
 const WANTED: CatalogFile = {
   path: 'blobs/w',
   size: BYTES.length,
   key: 'k',
   digests: { sha256: sha256(BYTES) },
   executable: false,
-  parts: { size: PART, digests: Array.from({ length: 64 }, (_, place) => digestOf(place)) },
+  parts: partDigestsOf(BYTES, PART),
 };
 
 describe('of two requests for the same bytes, the one that brings others late does no harm', () => {
@@ -96,12 +94,6 @@ function begin(socket: Socket, start: number, end: number): void {
   socket.write(
     `HTTP/1.1 206 Partial Content\r\netag: "e"\r\n${range}\r\ncontent-length: ${end - start}\r\n\r\n`,
   );
-}
-
-function digestOf(place: number): string {
-  const running = blake3?.();
-  running?.update(BYTES.subarray(place * PART, (place + 1) * PART));
-  return running?.digest('hex') ?? '';
 }
 
 /** What is on disk when it has been proved. */

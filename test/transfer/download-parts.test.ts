@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { after, describe, test } from 'node:test';
-import { loadBlake3 } from '../../src/blake3.ts';
 import { JournalFile } from '../../src/cache/journal-file.ts';
 import type { CatalogFile } from '../../src/model/catalog.ts';
 import { missingRanges, type Journal } from '../../src/model/partial.ts';
@@ -13,6 +12,7 @@ import { Downloader } from '../../src/transfer/download.ts';
 import { Progress } from '../../src/transfer/progress.ts';
 import { CacheDir, sha256 } from '../cache/cache-dir.ts';
 import { soon } from '../store/bodies.ts';
+import { noBlake3, partDigestsOf } from './part-digests-of.ts';
 import { bodyOf, storeThat, type Asked } from './scripted-store.ts';
 
 const dir = new CacheDir();
@@ -23,19 +23,17 @@ const PART = 8 * MiB;
 const BYTES = randomBytes(20 * MiB);
 const SPOILED_AT = PART + 5;
 
-const blake3 = loadBlake3();
-const skip = blake3 === undefined ? 'this machine has no build of BLAKE3' : false;
 const WANTED: CatalogFile = {
   path: 'blobs/w',
   size: BYTES.length,
   key: 'k',
   digests: { sha256: sha256(BYTES) },
   executable: false,
-  parts: { size: PART, digests: [0, 1, 2].map((place) => digestOf(place)) },
+  parts: partDigestsOf(BYTES, PART),
 };
 
 for (const partsProve of [true, false])
-  describe(`where the digests of parts ${partsProve ? 'are proof' : 'only help'}`, { skip }, () => {
+  describe(`where the digests of parts ${partsProve ? 'are proof' : 'only help'}`, { skip: noBlake3 }, () => {
     test('of what arrived wrong, the part that is wrong is fetched again, on other connections, and nothing else', async () => {
       const { store, asked } = spoiling(1);
       const { progress, corrupt } = await download(store, partsProve);
@@ -89,14 +87,14 @@ for (const partsProve of [true, false])
     });
   });
 
-test('where they are proof, they alone prove a file', { skip }, async () => {
+test('where they are proof, they alone prove a file', { skip: noBlake3 }, async () => {
   const others = { ...WANTED, digests: { sha256: sha256('others') } };
   const store = storeThat((asked) => bodyOf(BYTES, asked));
   await download(store, true, [], undefined, others);
   await assert.rejects(download(store, false, [], undefined, others), { code: 'object-digest-differs' });
 });
 
-test('where they only help, they prove nothing', { skip }, async () => {
+test('where they only help, they prove nothing', { skip: noBlake3 }, async () => {
   const lying = {
     ...WANTED,
     parts: { size: PART, digests: ['ab'.repeat(32), 'cd'.repeat(32), 'ef'.repeat(32)] },
@@ -104,12 +102,6 @@ test('where they only help, they prove nothing', { skip }, async () => {
   const store = storeThat((asked) => bodyOf(BYTES, asked));
   await download(store, false, [], undefined, lying);
 });
-
-function digestOf(place: number): string {
-  const running = blake3?.();
-  running?.update(BYTES.subarray(place * PART, (place + 1) * PART));
-  return running?.digest('hex') ?? '';
-}
 
 /** One byte of the second part is wrong, so many times. */
 function spoiling(times: number): { store: ReturnType<typeof storeThat>; asked: readonly Asked[] } {
