@@ -64,7 +64,11 @@ export class SharedUploads {
     if (!this.#isPossible) return false;
     for (let meetings = 1, isReplaced = false; ; meetings += 1) {
       const isThere = (): Promise<boolean> => this.#isThere(object, own.size, isReplaced);
-      if (await isThere()) return true;
+      if (await isThere()) {
+        // What was on its way while somebody else completed it may stand there as an upload without parts (MinIO).
+        if (meetings > 1) await this.#abortAll(object.key);
+        return true;
+      }
       try {
         const joined = await this.#join(object, own, isThere);
         if (joined === undefined) return true;

@@ -83,7 +83,7 @@ for (const pods of [2, 4, 8]) {
     const results = await Promise.all(Array.from({ length: pods }, () => send()));
     assert.ok(results.every(Boolean));
     assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
-    assert.ok(bucket.bytesSent < 1.5 * bytes.length, `${bucket.bytesSent / bytes.length} times the bytes`);
+    assert.ok(bucket.bytesSent < 1.3 * bytes.length, `${bucket.bytesSent / bytes.length} times the bytes`);
     assert.deepEqual(bucket.uploads, []);
   });
 }
@@ -95,7 +95,7 @@ test('pods that begin in the same second meet, where the store tells times in se
   const first = send();
   await new Promise((done) => setTimeout(done, 500));
   assert.deepEqual(await Promise.all([first, send()]), [true, true]);
-  assert.ok(bucket.bytesSent < 1.5 * bytes.length, `${bucket.bytesSent / bytes.length} times the bytes`);
+  assert.ok(bucket.bytesSent < 1.3 * bytes.length, `${bucket.bytesSent / bytes.length} times the bytes`);
   assert.deepEqual(bucket.uploads, []);
 });
 
@@ -117,6 +117,19 @@ test('an upload that somebody else completes is done', async () => {
   };
   assert.equal(await send(), true);
   assert.equal(bucket.objects.get(KEY)?.etag, 'by another pod');
+});
+
+test('what a part that arrives while somebody else completes it makes of the upload is taken back', async () => {
+  const { bucket, bytes, send } = fresh(4 * PART);
+  bucket.refuse = (call) => {
+    if (call !== 'complete') return undefined;
+    bucket.objects.set(KEY, { bytes, etag: 'by another pod' });
+    bucket.uploads.length = 0;
+    bucket.begun(KEY);
+    return 'object-upload-gone';
+  };
+  assert.equal(await send(), true);
+  assert.deepEqual(bucket.uploads, []);
 });
 
 test('an upload that somebody takes away is begun anew', async () => {
