@@ -2,8 +2,9 @@ import { rangesOf, type ByteRange } from './parts.ts';
 
 /**
  * How pods that hold the same file send one object together. Nobody leads: each lists the parts that are there, sends
- * one that is missing, chosen at random, and whoever sees all of them completes the upload. So that two seldom choose
- * the same, each begins with a share of its own: its place among the pods, known by the uploads that they have begun.
+ * one that is missing, and whoever sees all of them completes the upload. So that two seldom send the same, each has a
+ * share of its own, by its place among the pods, known by the uploads that they have begun; and an order for it that
+ * everybody knows, so that who is done can tell which parts of others are on their way.
  */
 
 /** One's own file as the parts of an upload: what each must be in the bucket. */
@@ -80,34 +81,91 @@ export function mayBeMd5(etag: string): boolean {
 
 /** What a pod sees of an upload that it takes part in. */
 export interface Race {
-  /** Neither in the bucket nor on their way from here. */
+  /** Parts that are neither in the bucket nor on their way from here. */
   readonly missing: readonly number[];
-  /** Those of them that are of one's own share. */
-  readonly share: readonly number[];
   /** On their way from here. */
-  readonly inFlight: number;
-  /** Parts that were sent from here, and by others, since this pod joined. */
+  readonly inFlight: readonly number[];
+  readonly place: Place;
+  /** How many parts were sent from here, and by others, since this pod joined. */
   readonly mine: number;
   readonly theirs: number;
-  /** That have begun an upload of this object and not ended it, this one included. */
-  readonly pods: number;
+  /** What one part takes from here, in milliseconds. */
+  readonly partTime: number;
+  /** How long no part has come from anybody, in milliseconds. */
+  readonly quietFor: number;
 }
 
 export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
 
+const WAIT: Move = { kind: 'wait' };
+
 /**
- * What to do next. Parts of others are seen only when they have arrived, so the more pods there are, the fewer each
- * has on its way, and the last parts are left to chance: most likely somebody is sending them already.
+ * What to do next. Parts of others are seen only when they have arrived, so the more pods there are, the fewer each has
+ * on its way. Who is done with his own share takes from the ends of others' shares, where they are not yet, and who is
+ * done with his own as well takes another one. What is at the front of a share is on its way from where it is of, until
+ * nothing has come from anybody for too long.
  */
 export function nextMove(race: Race, random: () => number): Move {
-  const { missing, share, inFlight } = race;
-  const others = othersIn(race);
-  if (missing.length === 0 || inFlight >= partsAtOnce(race)) return { kind: 'wait' };
-  const isTail = share.length === 0 && missing.length < 3 * others;
-  if (isTail && random() > (0.25 * missing.length) / (others + 1)) return { kind: 'wait' };
-  const choice = share.length > 0 ? share : missing;
-  const part = choice[Math.floor(random() * choice.length)];
-  return part === undefined ? { kind: 'wait' } : { kind: 'send', part };
+  const { missing, inFlight, place } = race;
+  if (missing.length === 0 || inFlight.length >= partsAtOnce(race)) return WAIT;
+  const own = isAlone(race) ? missing : missing.filter((part) => isOfShare(part, place));
+  const [first] = inOrderOf(place.index, own);
+  if (first !== undefined) return { kind: 'send', part: first };
+  const { helpers, back, front } = whatOthersHaveLeft(race);
+  const toShareOut = isQuiet(race, 1) ? [...back, ...front] : back;
+  const rank = helpers.indexOf(place.index);
+  const part = toShareOut.find((one, at) => at % helpers.length === rank && missing.includes(one));
+  if (part !== undefined) return { kind: 'send', part };
+  // Those whose turn it was seem to be gone, too.
+  if (!isQuiet(race, 2) || random() * helpers.length >= 1) return WAIT;
+  return { kind: 'send', part: missing[Math.floor(random() * missing.length)] ?? 1 };
+}
+
+interface LeftOver {
+  /** The places that are done with their shares, this one included, in order. */
+  readonly helpers: readonly number[];
+  /** Parts that nobody sends yet, those first that will be needed last. */
+  readonly back: readonly number[];
+  /** Parts that are on their way, or will be before anybody could help. */
+  readonly front: readonly number[];
+}
+
+const FRONT = 2;
+
+function whatOthersHaveLeft({ missing, inFlight, place }: Race): LeftOver {
+  const left = [...missing, ...inFlight];
+  const shares = Array.from({ length: place.of }, (_, index) =>
+    index === place.index
+      ? []
+      : inOrderOf(
+          index,
+          left.filter((part) => isOfShare(part, { index, of: place.of })),
+        ),
+  );
+  const back = shares.flatMap((share) => share.slice(FRONT).map((part, ahead) => ({ part, ahead })));
+  return {
+    helpers: shares.flatMap((share, index) => (share.length === 0 ? [index] : [])),
+    back: back.toSorted((a, b) => b.ahead - a.ahead || a.part - b.part).map(({ part }) => part),
+    front: shares.flatMap((share) => share.slice(0, FRONT)),
+  };
+}
+
+/**
+ * In the order in which a place sends them. All know it, and it is another one for each place: while places change,
+ * because pods come and go, two that take the same part for theirs seldom begin with it.
+ */
+function inOrderOf(place: number, parts: readonly number[]): readonly number[] {
+  const rank = (part: number): number =>
+    Math.imul(Math.imul(part, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b), 0xc2b2ae35) >>> 0;
+  return parts.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** A part is late when it takes somebody so many times what one takes from here, and longer than a look or two. */
+const LATE = 1.25;
+const LATE_AT_LEAST_MS = 1000;
+
+function isQuiet({ quietFor, partTime }: Race, times: number): boolean {
+  return quietFor > times * Math.max(LATE_AT_LEAST_MS, LATE * partTime);
 }
 
 /** Less than this of one's own speed may be the end of a pod that is gone. */
@@ -123,25 +181,38 @@ const UNTIL_ALONE = 4;
 const AT_ONCE_AT_FIRST = 1;
 const AT_ONCE_ALONE = 4;
 
+/** Most likely: whoever else has begun has sent next to nothing meanwhile. */
+function isAlone(race: Race): boolean {
+  return !hasOthers(race) && (race.place.of === 1 || race.mine >= UNTIL_ALONE);
+}
+
+/** Others are most likely to come at the start, where pods start together, and cannot see what is on its way then. */
 function partsAtOnce(race: Race): number {
-  const { mine, missing, inFlight, pods } = race;
-  if (!hasOthers(race)) return pods > 1 && mine < UNTIL_ALONE ? AT_ONCE_AT_FIRST : AT_ONCE_ALONE;
-  return missing.length + inFlight > 20 * (othersIn(race) + 1) ? 2 : 1;
+  const { mine, missing, inFlight } = race;
+  if (isAlone(race)) return Math.min(AT_ONCE_ALONE, AT_ONCE_AT_FIRST + mine);
+  const isMuch = hasOthers(race) && missing.length + inFlight.length > 20 * (othersIn(race) + 1);
+  return isMuch ? 2 : AT_ONCE_AT_FIRST;
 }
 
 /**
  * How many others are sending. What came from them since this pod joined says what they are worth; a fast pod would take
  * many slow ones for few, so it counts heads too, but believes in so many only: some may be dead.
  */
-function othersIn({ mine, theirs, pods }: Race): number {
+function othersIn({ mine, theirs, place }: Race): number {
   const worth = theirs / Math.max(1, mine);
-  return worth > NOBODY ? Math.max(worth, Math.min(pods - 1, 4 * worth)) : worth;
+  return worth > NOBODY ? Math.max(worth, Math.min(place.of - 1, 4 * worth)) : worth;
 }
 
-/** How old, in milliseconds, one's picture of the upload may be. `partTime` is what one part takes from here. */
-export function lookAgainAfter(race: Race, partTime: number): number {
-  const isMostLikelyAlone = !hasOthers(race) && race.mine >= 2 * UNTIL_ALONE;
+/** How old, in milliseconds, one's picture of the upload may be. */
+export function lookAgainAfter(race: Race): number {
+  const { mine, partTime } = race;
+  const isMostLikelyAlone = !hasOthers(race) && mine >= 2 * UNTIL_ALONE;
   return isMostLikelyAlone
     ? Math.min(5000, Math.max(1000, partTime))
     : Math.min(2000, Math.max(50, partTime / 4));
+}
+
+/** How long to wait, in milliseconds, where there is nothing to send now. */
+export function pauseFor({ partTime }: Race): number {
+  return Math.min(1000, Math.max(50, partTime / 4));
 }

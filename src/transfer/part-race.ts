@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { rangesOf, type ByteRange } from '../model/parts.ts';
 import {
-  isOfShare,
   lookAgainAfter,
   mayBeMd5,
   nextMove,
+  pauseFor,
   rangeOfPart,
   rightParts,
   type Place,
@@ -109,6 +109,7 @@ class PartRace {
   #place: Place = { index: 0, of: 1 };
   #placedAt = -Infinity;
   #partTime = FIRST_PART_TIME_MS;
+  #lastArrivalAt = performance.now();
 
   constructor(meeting: Meeting, file: FileHandle, own: PartsProof, tools: RaceTools) {
     this.#meeting = meeting;
@@ -142,19 +143,19 @@ class PartRace {
   #race(): Race {
     const isMissing = (number: number): boolean => !this.#there.has(number) && !this.#inFlight.has(number);
     const mayBeSent = this.#own.isWhole || !this.#hasOthers ? this.#own.md5s.length : 0;
-    const missing = this.#numbers.slice(0, mayBeSent).filter(isMissing);
     return {
-      missing,
-      share: missing.filter((number) => isOfShare(number, this.#place)),
-      inFlight: this.#inFlight.size,
+      missing: this.#numbers.slice(0, mayBeSent).filter(isMissing),
+      inFlight: [...this.#inFlight.keys()],
+      place: this.#place,
       mine: this.#mine.size,
       theirs: this.#there.size - this.#mine.size - this.#before.size,
-      pods: this.#place.of,
+      partTime: this.#partTime,
+      quietFor: performance.now() - this.#lastArrivalAt,
     };
   }
 
   async #lookWhenDue(): Promise<void> {
-    const dueAt = (this.#lookedAt ?? -Infinity) + lookAgainAfter(this.#race(), this.#partTime);
+    const dueAt = (this.#lookedAt ?? -Infinity) + lookAgainAfter(this.#race());
     if (performance.now() < dueAt) return;
     const { multiparts, progress, signal } = this.#tools;
     const listed = await multiparts.parts(this.#upload, signal);
@@ -167,7 +168,7 @@ class PartRace {
     this.#hasOthers ||= this.#place.of > 1 || listed.some(({ number }) => !this.#isMine(number));
     for (const [number, part] of rightParts(this.#own, listed)) {
       if (!this.#there.has(number) && this.#lookedAt === undefined) this.#before.add(number);
-      this.#there.set(number, part);
+      this.#arrived(part);
       const flight = this.#inFlight.get(number);
       // What was sent whole is most likely what was just seen: to wait for its answer costs nothing.
       if (flight !== undefined && !isSent(flight)) flight.stop.abort();
@@ -212,8 +213,12 @@ class PartRace {
     if (etag !== md5) throw new OpaqueEtags();
     this.#partTime = performance.now() - begin;
     this.#mine.add(number);
-    if (this.#there.has(number)) return;
-    this.#there.set(number, { number, size: end - start, etag, modified: Date.now() });
+    if (!this.#there.has(number)) this.#arrived({ number, size: end - start, etag, modified: Date.now() });
+  }
+
+  #arrived(part: SentPart): void {
+    if (!this.#there.has(part.number)) this.#lastArrivalAt = performance.now();
+    this.#there.set(part.number, part);
   }
 
   async #put(part: PartToSend, flight: Flight, signal: AbortSignal): Promise<string> {
@@ -275,12 +280,11 @@ class PartRace {
   async #pause(): Promise<void> {
     const pause = new AbortController();
     const signal = AbortSignal.any([pause.signal, this.#tools.signal]);
-    const time = Math.min(1000, Math.max(50, this.#partTime / 4));
     const aPartIsDone = Array.from(this.#inFlight.values(), ({ work }) => work);
     await Promise.race([
       ...aPartIsDone,
       this.#own.more(),
-      sleep(time, undefined, { signal }).catch(() => undefined),
+      sleep(pauseFor(this.#race()), undefined, { signal }).catch(() => undefined),
     ]);
     pause.abort();
   }

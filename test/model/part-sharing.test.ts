@@ -7,12 +7,15 @@ import {
   mayBeMd5,
   meetingPoint,
   nextMove,
+  pauseFor,
   placeAmong,
   rangeOfPart,
   rightParts,
   type OwnParts,
+  type Place,
   type Race,
 } from '../../src/model/part-sharing.ts';
+import { share } from './pods-that-share.ts';
 
 const OWN: OwnParts = { size: 25, partSize: 10, md5s: ['a', 'b', 'c'] };
 const there = (
@@ -81,55 +84,124 @@ describe('parts that are in the bucket', () => {
 describe('what a pod does next', () => {
   const race = (changes: Partial<Race>): Race => ({
     missing: [1, 2, 3],
-    share: [],
-    inFlight: 0,
+    inFlight: [],
+    place: { index: 0, of: 1 },
     mine: 0,
     theirs: 0,
-    pods: 1,
+    partTime: 1000,
+    quietFor: 0,
     ...changes,
   });
   const many = Array.from({ length: 100 }, (_, index) => index + 1);
+  const sent = (changes: Partial<Race>, random = 0.5): number | undefined => {
+    const move = nextMove(race(changes), () => random);
+    return move.kind === 'send' ? move.part : undefined;
+  };
 
-  test('it sends a missing part, chosen at random', () => {
-    assert.deepEqual(
-      nextMove(race({}), () => 0),
-      { kind: 'send', part: 1 },
-    );
-    assert.deepEqual(
-      nextMove(race({}), () => 0.99),
-      { kind: 'send', part: 3 },
-    );
+  test('it sends a missing part', () => {
+    assert.ok([1, 2, 3].includes(sent({}) ?? 0));
+    assert.equal(sent({ missing: [7] }), 7);
   });
 
   test('it waits when nothing is missing that is not under way', () => {
-    assert.deepEqual(nextMove(race({ missing: [], inFlight: 1 }), Math.random), { kind: 'wait' });
+    assert.equal(sent({ missing: [], inFlight: [1], mine: 4 }), undefined);
   });
 
   for (const [who, changes, most] of [
-    ['a pod that is the only one to have begun', { mine: 0 }, 4],
-    ['a pod that has sent little yet, where another one has begun', { mine: 3, pods: 2 }, 1],
+    ['a pod that has just begun, and is the only one', { mine: 0 }, 1],
+    [
+      'a pod that has sent little yet, where another one has begun',
+      { mine: 3, place: { index: 1, of: 2 } },
+      1,
+    ],
     ['a pod that is alone', { mine: 10 }, 4],
-    ['a pod among others, with much to do', { mine: 10, theirs: 10 }, 2],
-    ['a pod among many others', { mine: 2, theirs: 14 }, 1],
+    ['a pod that is alone, though another one had begun', { mine: 10, place: { index: 1, of: 2 } }, 4],
+    ['a pod among others, with much to do', { mine: 10, theirs: 10, place: { index: 1, of: 2 } }, 2],
+    ['a pod among many others', { mine: 2, theirs: 14, place: { index: 1, of: 8 } }, 1],
   ] as const) {
     test(`${who} has ${most} parts on their way at most`, () => {
-      const at = (inFlight: number): string =>
-        nextMove(race({ missing: many, inFlight, ...changes }), () => 0.5).kind;
-      assert.equal(at(most - 1), 'send');
-      assert.equal(at(most), 'wait');
+      const isSending = (inFlight: number): boolean =>
+        sent({ missing: many, inFlight: many.slice(0, inFlight).map((part) => part + 100), ...changes }) !==
+        undefined;
+      assert.ok(isSending(most - 1));
+      assert.ok(!isSending(most));
     });
   }
 
-  test('the last parts, which others are most likely sending, are sent now and then only', () => {
-    const tail = race({ missing: [7], mine: 5, theirs: 35 });
-    assert.deepEqual(
-      nextMove(tail, () => 0.5),
-      { kind: 'wait' },
-    );
-    assert.deepEqual(
-      nextMove(tail, () => 0.01),
-      { kind: 'send', part: 7 },
-    );
+  describe('among others', () => {
+    const places = [0, 1, 2, 3].map((index) => ({ index, of: 4 })) as [Place, Place, Place, Place];
+    const busy = { mine: 5, theirs: 15 };
+
+    test('each begins with its share, and no two shares begin with the same part, nor go on in the same order', () => {
+      const orders = places.map((place) => {
+        const order: number[] = [];
+        for (let left = many; left.some((part) => isOfShare(part, place));) {
+          const part = sent({ ...busy, missing: left, place }) ?? 0;
+          assert.ok(isOfShare(part, place));
+          order.push(part);
+          left = left.filter((one) => one !== part);
+        }
+        return order;
+      });
+      assert.deepEqual(
+        orders.flat().toSorted((a, b) => a - b),
+        many,
+      );
+      const positions = orders.map((order) => order.map((part) => Math.floor((part - 1) / 4)));
+      assert.equal(new Set(positions.map(String)).size, 4);
+    });
+
+    test('who is done helps, each with another part, and with none that is next where it belongs', () => {
+      const left = many.filter((part) => isOfShare(part, { index: 3, of: 4 }));
+      const next = sent({ ...busy, missing: left, place: { index: 3, of: 4 } });
+      const taken = places.slice(0, 3).map((place) => sent({ ...busy, missing: left, place }));
+      assert.equal(new Set(taken).size, 3);
+      assert.ok(!taken.includes(undefined) && !taken.includes(next));
+    });
+
+    test('who helps with two at once takes what none of the others would', () => {
+      const left = Array.from({ length: 100 }, (_, index) => 4 * (index + 1));
+      const [one, other, third] = places;
+      const first = sent({ missing: left, mine: 20, theirs: 10, place: one });
+      const second = sent({
+        missing: left.filter((part) => part !== first),
+        inFlight: first === undefined ? [] : [first],
+        mine: 20,
+        theirs: 10,
+        place: one,
+      });
+      const others = [other, third].map((place) => sent({ ...busy, missing: left, place }));
+      const all = [first, second, ...others];
+      assert.ok(!all.includes(undefined), String(all));
+      assert.equal(new Set(all).size, 4);
+    });
+
+    test('the last parts of a share are left to where they belong', () => {
+      const tail = { ...busy, missing: [7], place: { index: 0, of: 4 } };
+      for (const random of [0, 0.5, 0.99]) assert.equal(sent(tail, random), undefined);
+      assert.equal(sent({ ...tail, quietFor: 900, partTime: 10 }, 0), undefined);
+      assert.equal(sent({ ...tail, quietFor: 4000, partTime: 4000 }, 0), undefined);
+    });
+
+    test('when nothing has come for too long, one of those who are done sends them', () => {
+      const quiet = { ...busy, missing: [7], quietFor: 1300 };
+      const senders = places.filter((place) => sent({ ...quiet, place }) === 7);
+      // 7 is of the share of place 2, for whom it is not late.
+      assert.deepEqual(senders, [places[0], places[2]]);
+    });
+
+    test('when nothing comes from him either, any of them may', () => {
+      const silent = { ...busy, missing: [7], quietFor: 2600 };
+      assert.equal(sent({ ...silent, place: { index: 3, of: 4 } }, 0.3), 7);
+      assert.equal(sent({ ...silent, place: { index: 3, of: 4 } }, 0.4), undefined);
+    });
+
+    test('who is left alone by the others takes all that is missing', () => {
+      const left = [1, 2, 3, 4].map((part) => part * 4);
+      const alone = { missing: left, place: { index: 0, of: 4 }, mine: 20, theirs: 2 };
+      assert.notEqual(sent(alone), undefined);
+      assert.notEqual(sent({ ...alone, missing: [4] }), undefined);
+    });
   });
 
   test('parts that were there before it came are no sign of others', () => {
@@ -138,11 +210,63 @@ describe('what a pod does next', () => {
   });
 
   test('it looks often while it may not be alone, and seldom when it is', () => {
-    const often = lookAgainAfter(race({ mine: 3, theirs: 3 }), 1000);
-    assert.ok(often < lookAgainAfter(race({ mine: 20 }), 1000));
-    assert.equal(often, lookAgainAfter(race({ mine: 0 }), 1000));
-    assert.ok(lookAgainAfter(race({ mine: 3, theirs: 3 }), 1e6) <= 2000);
+    const often = lookAgainAfter(race({ mine: 3, theirs: 3 }));
+    assert.ok(often < lookAgainAfter(race({ mine: 20 })));
+    assert.equal(often, lookAgainAfter(race({ mine: 0 })));
+    assert.ok(lookAgainAfter(race({ mine: 3, theirs: 3, partTime: 1e6 })) <= 2000);
   });
+
+  test('it waits for no longer than a second, however long a part takes', () => {
+    assert.equal(pauseFor(race({ partTime: 1e6 })), 1000);
+    assert.equal(pauseFor(race({ partTime: 1 })), 50);
+  });
+});
+
+describe('pods that send a file together, by a simulated clock', () => {
+  const MB = 1e6;
+  const alike = { rate: 6 * MB };
+  /** They start within three seconds, some at nearly the same moment. */
+  const joining = (count: number, seed: number): readonly number[] =>
+    Array.from(
+      { length: count },
+      (_, index) => (1500 * (Math.sin(99 * seed + 7.3 * index) + 1)) | 0,
+    ).toSorted((a, b) => a - b);
+
+  for (const [what, parts, count, kind, most] of [
+    ['a lone pod sends it once', 40, 1, () => alike, 1],
+    ['two pods', 40, 2, () => alike, 1.05],
+    ['four pods', 40, 4, () => alike, 1.1],
+    ['eight pods', 40, 8, () => alike, 1.15],
+    ['eight pods with a large file', 170, 8, () => alike, 1.05],
+    ['thirty pods', 170, 30, () => alike, 1.2],
+    ['eight pods on fast links', 170, 8, () => ({ rate: 100 * MB }), 1.2],
+    ['a slow one among seven', 40, 8, (index: number) => ({ rate: (index === 3 ? 0.6 : 6) * MB }), 1.2],
+    [
+      'three of eight that are killed',
+      40,
+      8,
+      (index: number) => (index % 3 === 0 ? { ...alike, lives: 2000 } : alike),
+      1.3,
+    ],
+    [
+      'one of two that is killed',
+      40,
+      2,
+      (index: number) => (index === 0 ? { ...alike, lives: 2000 } : alike),
+      1.05,
+    ],
+  ] as const) {
+    test(`${what}: at most ${most} times its size leaves them`, () => {
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const pods = joining(count, seed).map((joins, index) => {
+          const { rate, lives = Infinity } = kind(index) as { rate: number; lives?: number };
+          return { rate, joins, dies: joins + lives };
+        });
+        const { ratio } = share(parts, pods, seed);
+        assert.ok(ratio <= most, `${ratio} with the seed ${seed}`);
+      }
+    });
+  }
 });
 
 describe('shares', () => {
@@ -169,21 +293,5 @@ describe('shares', () => {
       const owners = [0, 1, 2].filter((index) => isOfShare(number, { index, of: 3 }));
       assert.equal(owners.length, 1);
     }
-  });
-
-  test('a pod begins with its share, however few parts are left, and then takes what others have not sent', () => {
-    const race = { missing: [1, 2, 7], share: [7], inFlight: 0, mine: 5, theirs: 35, pods: 8 };
-    assert.deepEqual(
-      nextMove(race, () => 0.99),
-      { kind: 'send', part: 7 },
-    );
-    assert.deepEqual(
-      nextMove({ ...race, share: [] }, () => 0),
-      { kind: 'send', part: 1 },
-    );
-    assert.deepEqual(
-      nextMove({ ...race, share: [] }, () => 0.99),
-      { kind: 'wait' },
-    );
   });
 });

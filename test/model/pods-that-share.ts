@@ -1,0 +1,155 @@
+import { lookAgainAfter, nextMove, pauseFor, type Race } from '../../src/model/part-sharing.ts';
+
+/** One of the pods that hold the same file, and begin to send it. */
+export interface Pod {
+  /** Bytes a second that leave it. */
+  readonly rate: number;
+  /** Milliseconds after the first one. */
+  readonly joins: number;
+  /** When it is killed, in the same milliseconds. */
+  readonly dies?: number;
+}
+
+export interface Sharing {
+  /** Of all that left the pods, over the bytes of the file. */
+  readonly ratio: number;
+  /** Until every pod that is alive sees all parts, in milliseconds. */
+  readonly time: number;
+}
+
+const PART = 8_000_000;
+const STEP_MS = 10;
+/** From the last byte of a part until a list shows it. */
+const SEEN_AFTER_MS = 30;
+const PLACE_AGAIN_AFTER_MS = 500;
+const GIVE_UP_AFTER_MS = 600_000;
+
+/**
+ * What becomes of pods that share a file of so many parts, by the decisions of `src/` and a clock of its own: nothing is
+ * sent, and the same seed gives the same run. The links are all that limits.
+ */
+export function share(parts: number, pods: readonly Pod[], seed: number): Sharing {
+  const random = randomFrom(seed);
+  /** When each part can be seen by all. */
+  const bucket = new Map<number, number>();
+  const all = pods.map((pod) => new SimulatedPod(pod, parts, bucket, random));
+  let now = 0;
+  while (all.some((pod) => pod.isAlive(now) && !pod.seesAll)) {
+    now += STEP_MS;
+    if (now > GIVE_UP_AFTER_MS) throw new Error('not all parts were sent in ten minutes');
+    const joined = all.filter((pod) => pod.hasJoined(now));
+    for (const pod of joined) if (pod.isAlive(now)) pod.step(now, joined);
+  }
+  return { ratio: all.reduce((sum, { sent }) => sum + sent, 0) / (parts * PART), time: now };
+}
+
+class SimulatedPod {
+  sent = 0;
+  readonly #pod: Pod;
+  readonly #parts: number;
+  readonly #bucket: Map<number, number>;
+  readonly #random: () => number;
+  readonly #seen = new Set<number>();
+  readonly #mine = new Set<number>();
+  readonly #inFlight = new Map<number, { left: number; readonly since: number }>();
+  #before: number | undefined;
+  #place = { index: 0, of: 1 };
+  #placedAt = -Infinity;
+  #lookedAt = -Infinity;
+  #arrivalAt: number;
+  #partTime = 200;
+  #wakesAt = 0;
+
+  constructor(pod: Pod, parts: number, bucket: Map<number, number>, random: () => number) {
+    this.#pod = pod;
+    this.#parts = parts;
+    this.#bucket = bucket;
+    this.#random = random;
+    this.#arrivalAt = pod.joins;
+  }
+
+  get seesAll(): boolean {
+    return this.#seen.size === this.#parts;
+  }
+
+  hasJoined(now: number): boolean {
+    return now >= this.#pod.joins;
+  }
+
+  isAlive(now: number): boolean {
+    return now < (this.#pod.dies ?? Infinity);
+  }
+
+  step(now: number, joined: readonly SimulatedPod[]): void {
+    if (this.seesAll) return;
+    const hasEnded = this.#send(now);
+    if (!hasEnded && now < this.#wakesAt) return;
+    for (;;) {
+      if (now >= this.#lookedAt + lookAgainAfter(this.#race(now))) this.#look(now, joined);
+      const move = nextMove(this.#race(now), this.#random);
+      if (move.kind === 'wait') break;
+      this.#inFlight.set(move.part, { left: PART, since: now });
+    }
+    this.#wakesAt = now + pauseFor(this.#race(now));
+  }
+
+  #send(now: number): boolean {
+    const bytesNow = (this.#pod.rate * STEP_MS * (0.85 + 0.3 * this.#random())) / 1000;
+    const each = Math.ceil(bytesNow / this.#inFlight.size);
+    let hasEnded = false;
+    for (const [part, flight] of this.#inFlight) {
+      const bytes = Math.min(each, flight.left);
+      flight.left -= bytes;
+      this.sent += bytes;
+      if (flight.left > 0) continue;
+      hasEnded = true;
+      this.#inFlight.delete(part);
+      this.#mine.add(part);
+      this.#partTime = now - flight.since;
+      if (!this.#bucket.has(part)) this.#bucket.set(part, now + SEEN_AFTER_MS);
+      this.#arrived(part, now);
+    }
+    return hasEnded;
+  }
+
+  #look(now: number, joined: readonly SimulatedPod[]): void {
+    if (now - this.#placedAt >= PLACE_AGAIN_AFTER_MS) {
+      this.#place = { index: joined.indexOf(this), of: joined.length };
+      this.#placedAt = now;
+    }
+    for (const [part, seenAt] of this.#bucket) {
+      if (seenAt > now || this.#seen.has(part)) continue;
+      this.#arrived(part, now);
+      this.#inFlight.delete(part);
+    }
+    this.#before ??= this.#seen.size;
+    this.#lookedAt = now;
+  }
+
+  #arrived(part: number, now: number): void {
+    if (!this.#seen.has(part)) this.#arrivalAt = now;
+    this.#seen.add(part);
+  }
+
+  #race(now: number): Race {
+    const numbers = Array.from({ length: this.#parts }, (_, index) => index + 1);
+    return {
+      missing: numbers.filter((part) => !this.#seen.has(part) && !this.#inFlight.has(part)),
+      inFlight: [...this.#inFlight.keys()],
+      place: this.#place,
+      mine: this.#mine.size,
+      theirs: this.#seen.size - this.#mine.size - (this.#before ?? 0),
+      partTime: this.#partTime,
+      quietFor: now - this.#arrivalAt,
+    };
+  }
+}
+
+/** A small generator that is good enough for this, and the same everywhere. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
