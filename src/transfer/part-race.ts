@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ModelCacheError, toModelCacheError } from '../errors.ts';
-import { rangesOf, type ByteRange } from '../model/parts.ts';
 import {
   lookAgainAfter,
   mayBeMd5,
@@ -13,35 +10,18 @@ import {
   type Place,
   type Race,
 } from '../model/part-sharing.ts';
+import { rangesOf } from '../model/parts.ts';
+import type { OpenUpload, SentPart } from '../store/store.ts';
 import type { Lanes } from './lanes.ts';
+import { Flight, OpaqueEtags, PartSender, type SenderTools } from './part-sender.ts';
 import type { PartsProof } from './parts-proof.ts';
-import {
-  isWorthRetrying,
-  type Multiparts,
-  type OpenUpload,
-  type PartToSend,
-  type SentPart,
-} from '../store/store.ts';
-import type { Progress } from './progress.ts';
-import { withRetries } from './retry.ts';
-import type { Throttle } from './throttle.ts';
 
-const ATTEMPTS = 4;
-const MD5_BLOCK = 1024 * 1024;
-/** A store that has too much to do for some seconds must not cost a whole upload. */
-const ATTEMPTS_WHEN_OVERLOADED = 6;
 /** Until a part has shown how long one takes. */
 const FIRST_PART_TIME_MS = 200;
 /** Pods come and go; who takes which share need not be known to the second. */
 const PLACE_AGAIN_AFTER_MS = 500;
 
-/** ETags of this store say nothing of the content: what others sent cannot be told from anything else. */
-export class OpaqueEtags extends Error {}
-
-export interface RaceTools {
-  readonly multiparts: Multiparts;
-  readonly progress: Progress;
-  readonly throttle: Throttle;
+export interface RaceTools extends SenderTools {
   /** Of all files together. */
   readonly lanes: Lanes;
   readonly signal: AbortSignal;
@@ -76,32 +56,17 @@ export async function sendMissingParts(
   return new PartRace(meeting, file, own, tools).run();
 }
 
-/** A part on its way. */
-interface Flight {
-  readonly stop: AbortController;
-  /** Bytes of it that have been given to the connection; all, though nobody has said that it arrived. */
-  sent: number;
-  readonly size: number;
-}
-
-function isSent({ sent, size }: Flight): boolean {
-  return sent === size;
-}
-
 class PartRace {
   readonly #meeting: Meeting;
-  readonly #upload: OpenUpload;
-  readonly #file: FileHandle;
   readonly #own: PartsProof;
+  readonly #sender: PartSender;
   readonly #tools: RaceTools;
   readonly #numbers: readonly number[];
   readonly #there = new Map<number, SentPart>();
   /** Parts that were there before this pod came. */
   readonly #before = new Set<number>();
   readonly #mine = new Set<number>();
-  readonly #inFlight = new Map<number, Flight & { readonly work: Promise<void> }>();
-  /** Memory of parts that have arrived, for pieces of the next ones. */
-  readonly #spare: Buffer[] = [];
+  readonly #inFlight = new Map<number, { readonly flight: Flight; readonly work: Promise<void> }>();
   /** Somebody else takes part, or may. */
   #hasOthers: boolean;
   #failure: { readonly error: unknown } | undefined;
@@ -113,9 +78,8 @@ class PartRace {
 
   constructor(meeting: Meeting, file: FileHandle, own: PartsProof, tools: RaceTools) {
     this.#meeting = meeting;
-    this.#upload = meeting.upload;
-    this.#file = file;
     this.#own = own;
+    this.#sender = new PartSender(meeting.upload, file, own, tools);
     this.#tools = tools;
     this.#hasOthers = !meeting.isOwn;
     this.#numbers = rangesOf(own.size, own.partSize).map((_, index) => index + 1);
@@ -135,7 +99,7 @@ class PartRace {
       await this.#own.whole;
       return [...this.#there.values()];
     } finally {
-      for (const { stop } of this.#inFlight.values()) stop.abort();
+      for (const { flight } of this.#inFlight.values()) flight.stop.abort();
       await Promise.allSettled(Array.from(this.#inFlight.values(), ({ work }) => work));
     }
   }
@@ -158,7 +122,7 @@ class PartRace {
     const dueAt = (this.#lookedAt ?? -Infinity) + lookAgainAfter(this.#race());
     if (performance.now() < dueAt) return;
     const { multiparts, progress, signal } = this.#tools;
-    const listed = await multiparts.parts(this.#upload, signal);
+    const listed = await multiparts.parts(this.#meeting.upload, signal);
     progress.sign();
     if (performance.now() - this.#placedAt >= PLACE_AGAIN_AFTER_MS) {
       this.#place = await this.#meeting.place();
@@ -169,9 +133,9 @@ class PartRace {
     for (const [number, part] of rightParts(this.#own, listed)) {
       if (!this.#there.has(number) && this.#lookedAt === undefined) this.#before.add(number);
       this.#arrived(part);
-      const flight = this.#inFlight.get(number);
+      const flight = this.#inFlight.get(number)?.flight;
       // What was sent whole is most likely what was just seen: to wait for its answer costs nothing.
-      if (flight !== undefined && !isSent(flight)) flight.stop.abort();
+      if (flight !== undefined && !flight.isSent) flight.stop.abort();
     }
     this.#lookedAt = performance.now();
   }
@@ -182,98 +146,31 @@ class PartRace {
 
   #start(number: number): void {
     const { start, end } = rangeOfPart(this.#own, number);
-    const flight: Flight = { stop: new AbortController(), sent: 0, size: end - start };
-    const { stop } = flight;
-    const signal = AbortSignal.any([this.#tools.signal, stop.signal]);
-    const send = (): Promise<void> =>
-      signal.aborted ? Promise.resolve() : this.#send(number, flight, signal);
+    const flight = new Flight(number, end - start);
+    const stopped = flight.stop.signal;
+    const signal = AbortSignal.any([this.#tools.signal, stopped]);
+    const send = (): Promise<void> => (signal.aborted ? Promise.resolve() : this.#send(flight, signal));
     const work = this.#tools.lanes
       .run(this.#meeting.turn, send)
       .catch((error: unknown) => {
         // Stopped because somebody else's copy has arrived: nothing is lost.
-        if (!stop.signal.aborted) this.#failure ??= { error };
+        if (!stopped.aborted) this.#failure ??= { error };
       })
       .finally(() => this.#inFlight.delete(number));
-    this.#inFlight.set(number, Object.assign(flight, { work }));
+    this.#inFlight.set(number, { flight, work });
   }
 
-  async #send(number: number, flight: Flight, signal: AbortSignal): Promise<void> {
-    const md5 = this.#own.md5s[number - 1] ?? '';
-    const { start, end } = rangeOfPart(this.#own, number);
+  async #send(flight: Flight, signal: AbortSignal): Promise<void> {
     const begin = performance.now();
-    const part: PartToSend = {
-      number,
-      size: end - start,
-      md5,
-      chunks: () => this.#pieces({ start, end }, flight, signal),
-    };
-    const etag = await withRetries(ATTEMPTS_WHEN_OVERLOADED, worthSendingAgain(), signal, () =>
-      this.#put(part, flight, signal),
-    );
-    if (etag !== md5) throw new OpaqueEtags();
+    const part = await this.#sender.send(flight, signal);
     this.#partTime = performance.now() - begin;
-    this.#mine.add(number);
-    if (!this.#there.has(number)) this.#arrived({ number, size: end - start, etag, modified: Date.now() });
+    this.#mine.add(part.number);
+    this.#arrived(part);
   }
 
   #arrived(part: SentPart): void {
     if (!this.#there.has(part.number)) this.#lastArrivalAt = performance.now();
     this.#there.set(part.number, part);
-  }
-
-  async #put(part: PartToSend, flight: Flight, signal: AbortSignal): Promise<string> {
-    const { multiparts, progress } = this.#tools;
-    flight.sent = 0;
-    try {
-      return await multiparts.putPart(this.#upload, part, signal);
-    } catch (error) {
-      const hasLeftUs = isSent(flight) && flight.stop.signal.aborted;
-      if (!hasLeftUs) progress.takeBack(flight.sent);
-      // Refused as other bytes than announced: was it the way, or the file?
-      if (isOtherContent(error) && (await this.#md5Now(part.number)) !== part.md5) throw this.#fileChanged();
-      throw error;
-    }
-  }
-
-  /** The bytes of a part as the file has them now, each in the memory of the one before. The store checks what they are. */
-  async *#pieces({ start, end }: ByteRange, flight: Flight, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const { progress, throttle } = this.#tools;
-    const memory = this.#spare.pop() ?? Buffer.allocUnsafeSlow(throttle.piece);
-    progress.takeBack(flight.sent);
-    flight.sent = 0;
-    for (let position = start; position < end;) {
-      const length = Math.min(memory.length, end - position);
-      const { bytesRead } = await this.#file.read(memory, 0, length, position);
-      if (bytesRead === 0) throw this.#fileChanged();
-      await throttle.take(bytesRead, signal);
-      yield memory.subarray(0, bytesRead);
-      position += bytesRead;
-      flight.sent += bytesRead;
-      progress.addBytes(bytesRead);
-    }
-    // Not where it was stopped: a read into it may be under way.
-    this.#spare.push(memory);
-  }
-
-  async #md5Now(number: number): Promise<string> {
-    const { start, end } = rangeOfPart(this.#own, number);
-    const md5 = createHash('md5');
-    const block = Buffer.allocUnsafe(MD5_BLOCK);
-    for (let position = start; position < end;) {
-      const { bytesRead } = await this.#file.read(block, 0, Math.min(block.length, end - position), position);
-      if (bytesRead === 0) break;
-      md5.update(block.subarray(0, bytesRead));
-      position += bytesRead;
-    }
-    return md5.digest('hex');
-  }
-
-  #fileChanged(): ModelCacheError {
-    return new ModelCacheError(
-      'file-changed',
-      `the file of ${this.#upload.key} changed while it was sent; it was not sent`,
-      { hint: 'the next upload takes it' },
-    );
   }
 
   /** Until a part is done, or it is time to look or to try one's luck again. */
@@ -288,18 +185,4 @@ class PartRace {
     ]);
     pause.abort();
   }
-}
-
-/** For one part. What did not arrive as it was read may have been changed on the way. */
-function worthSendingAgain(): (error: unknown) => boolean {
-  let failures = 0;
-  return (error) => {
-    if (toModelCacheError(error).code === 'store-throttled') return true;
-    failures += 1;
-    return failures < ATTEMPTS && (isWorthRetrying(error) || isOtherContent(error));
-  };
-}
-
-function isOtherContent(error: unknown): boolean {
-  return toModelCacheError(error).code === 'object-digest-differs';
 }
