@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { TABLE_IDS, type TableId } from './tables/table-ids.ts';
-import { TOOLS, type Tool } from './contestants/contestant.ts';
+import { TOOLS, type Tool } from './contestants/tool.ts';
 
 export interface Options {
   readonly rounds: number;

@@ -1,8 +1,6 @@
 import { LineWriter } from './line-writer.ts';
-import type { LogEvent } from './log-event.ts';
+import type { Level, LogEvent, Say } from './log-event.ts';
 import { redactedUsers } from './redact.ts';
-
-type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** From the lowest on. */
 const LEVELS: readonly LogSettings['level'][] = ['debug', 'info', 'warn', 'error', 'silent'];
@@ -28,9 +26,6 @@ const stderr = new LineWriter(2);
 
 /** Of a message, as JSON writes it; with what a line has beside it, lines stay below 4 KiB. */
 const MAX_MESSAGE_BYTES = 3600;
-
-/** Says a message that fits into a line. */
-export type Say = (level: Level, event: LogEvent, message: string) => void;
 
 /** Single lines, each given to `write` at once with its end. `hide` takes secrets out of them. */
 export async function createLog(

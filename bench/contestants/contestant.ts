@@ -1,22 +1,6 @@
 import type { Programs } from '../install/programs.ts';
 import type { StoredSet } from '../stores/stored-set.ts';
-
-/**
- * What runs: ours, the physical limit of taking bytes and that of proving them, what people could pick instead, and an
- * empty Node.
- */
-export const TOOLS = [
-  'model-cache',
-  'limit',
-  'proving-limit',
-  's5cmd',
-  'rclone',
-  'aws',
-  'boto3',
-  'sdk',
-  'node',
-] as const;
-export type Tool = (typeof TOOLS)[number];
+import type { Tool } from './tool.ts';
 
 export interface Command {
   readonly argv: readonly string[];

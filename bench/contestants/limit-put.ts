@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { environmentFor } from '../../test/support/program.ts';
 import { HUB_PREFIX, type StoredSet } from '../stores/stored-set.ts';
-import type { Contestant, Tool } from './contestant.ts';
+import type { Contestant } from './contestant.ts';
+import type { Tool } from './tool.ts';
 import { addressOf, pathOf, USUAL } from './limit.ts';
 
 const PART_BYTES = USUAL.partMiB * 1024 * 1024;

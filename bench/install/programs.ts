@@ -1,4 +1,4 @@
-import type { Tool } from '../contestants/contestant.ts';
+import type { Tool } from '../contestants/tool.ts';
 import { nativePrograms, type NativeProgram } from './native.ts';
 import { peerPrograms, type Peer } from './peers.ts';
 

@@ -1,4 +1,5 @@
-import type { Command, Tool } from '../contestants/contestant.ts';
+import type { Command } from '../contestants/contestant.ts';
+import type { Tool } from '../contestants/tool.ts';
 import { measure, type Conditions, type Run } from './run.ts';
 
 /** Each may have taken the whole time limit. */
