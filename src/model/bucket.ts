@@ -7,11 +7,13 @@ import { roleOf, type TreeName } from './tree.ts';
  * The bucket's layout, version 1: which key holds what. Keys are relative to the store's prefix.
  * docs/bucket-format.md is its description.
  */
-export const RESERVED_PREFIX = '.model-cache/';
+export const LAYOUT_PREFIX = '.model-cache/v1/';
 export const FORMAT_KEY = '.model-cache/v1/format.json';
 export const MANIFESTS_PREFIX = '.model-cache/v1/manifests/';
 const DATA_PREFIX = '.model-cache/v1/data/';
 const DOOMED_PREFIX = '.model-cache/v1/doomed/';
+/** What a dir keeps of its own beside the cache (`state.json`, `partial/`) may have been copied into the bucket with it. */
+const VERSIONED = /^\.model-cache\/v\d+\//;
 
 export const FORMAT_BYTES = Buffer.from(`${JSON.stringify({ format: 'model-cache', version: 1 })}\n`);
 
@@ -33,6 +35,25 @@ export function isBlob(tree: TreeName, path: string): boolean {
 export function isObjectKey(key: string): boolean {
   const at = key.lastIndexOf('/blobs/');
   return key.startsWith(DATA_PREFIX) || (at > 0 && isBlob(key.slice(0, at), key.slice(at + 1)));
+}
+
+/** The first key of a layout that is not this one. */
+export function otherLayout(keys: Iterable<string>): string | undefined {
+  for (const key of keys) if (VERSIONED.test(key) && !key.startsWith(LAYOUT_PREFIX)) return key;
+  return undefined;
+}
+
+/** Whether anything of this layout is there. */
+export function hasLayout(keys: Iterable<string>): boolean {
+  for (const key of keys) if (key.startsWith(LAYOUT_PREFIX)) return true;
+  return false;
+}
+
+/** The folders below the prefix that are stores of their own: who names what is above them most likely means one of them. */
+export function storesBelow(keys: Iterable<string>): readonly string[] {
+  return Array.from(keys).flatMap((key) =>
+    key.endsWith(`/${FORMAT_KEY}`) ? [key.slice(0, -FORMAT_KEY.length - 1)] : [],
+  );
 }
 
 /** Every object of the bucket: key → bytes. */

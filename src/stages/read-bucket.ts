@@ -1,5 +1,6 @@
 import { MANIFESTS_PREFIX, type Listing } from '../model/bucket.ts';
 import type { TreeView } from '../model/merge.ts';
+import { ownObjects } from '../store/own-objects.ts';
 import { readManifests, refuseUnknownFormat } from '../store/read-manifests.ts';
 import type { Store } from '../store/store.ts';
 import { wholeListing } from '../store/whole-listing.ts';
@@ -20,6 +21,11 @@ export async function readBucket(
   signal: AbortSignal,
 ): Promise<BucketContents> {
   const [objects] = await Promise.all([wholeListing(store, '', signal), refuseUnknownFormat(store, signal)]);
+  ownObjects(
+    store,
+    objects,
+    context.settings.also.map(({ tree }) => tree),
+  );
   const manifests = objects.filter(({ key }) => key.startsWith(MANIFESTS_PREFIX));
   const { views, refused } = await readManifests(store, manifests, signal);
   tellRefused(context, refused);

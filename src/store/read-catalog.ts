@@ -1,12 +1,13 @@
 import pLimit from 'p-limit';
-import { ModelCacheError, toModelCacheError } from '../errors.ts';
-import { MANIFESTS_PREFIX, RESERVED_PREFIX } from '../model/bucket.ts';
+import { toModelCacheError, type ModelCacheError } from '../errors.ts';
+import { hasLayout, MANIFESTS_PREFIX } from '../model/bucket.ts';
 import { catalogTree, type Catalog } from '../model/catalog.ts';
 import { COMMIT_BYTES, isCommit } from '../model/digest.ts';
 import { Digester } from '../model/digester.ts';
 import { catalogOfListing, surveyListing, type ListingSurvey, type UnplacedCopy } from '../model/listing.ts';
 import { isAllowedTree, type TreeName } from '../model/tree.ts';
 import { readManifests, refuseUnknownFormat } from './read-manifests.ts';
+import { ownObjects } from './own-objects.ts';
 import { readIfThere } from './small-object.ts';
 import type { Store } from './store.ts';
 import { wholeListing } from './whole-listing.ts';
@@ -43,11 +44,9 @@ async function catalogFromListing(
   { also, acceptUnverified, signal }: CatalogOptions,
 ): Promise<Catalog> {
   const objects = await wholeListing(store, '', signal);
-  const reserved = objects.find(({ key }) => key.startsWith(RESERVED_PREFIX));
   // Uploads that never came to their first manifest: nothing is said of them yet.
-  if (reserved?.key.startsWith(`${RESERVED_PREFIX}v1/`) === true) return { source: 'nothing', trees: [] };
-  if (reserved !== undefined) throw unknownLayout(store, reserved.key);
-  const survey = surveyListing(objects, also);
+  if (hasLayout(objects.map(({ key }) => key))) return { source: 'nothing', trees: [] };
+  const survey = surveyListing(ownObjects(store, objects, also), also);
   const placement = new Map(
     await mapLimited(
       worthReading(survey.unplaced),
@@ -106,12 +105,4 @@ async function readRef(
 
 function mapLimited<T, U>(items: readonly T[], map: (item: T) => Promise<U>): Promise<U[]> {
   return pLimit(AT_ONCE).map(items, map);
-}
-
-function unknownLayout(store: Store, key: string): ModelCacheError {
-  return new ModelCacheError('format-unknown', `${store.url} is in a format this program does not know`, {
-    wanted: `${RESERVED_PREFIX}v1/`,
-    found: key,
-    hint: 'use a newer model-cache, or another prefix in --store',
-  });
 }

@@ -10,7 +10,10 @@ import {
   MANIFESTS_PREFIX,
   objectKey,
   parseManifestKey,
-  RESERVED_PREFIX,
+  hasLayout,
+  LAYOUT_PREFIX,
+  otherLayout,
+  storesBelow,
 } from '../../src/model/bucket.ts';
 import { A, gitBlob, inSnapshot, lfsBlob, plainFile, REPO, sha256, TORCH } from './builders.ts';
 
@@ -61,7 +64,14 @@ describe('the key of a manifest', () => {
   test('is what the format says', () => {
     const tree = 'hub%2Fmodels--org--model';
     assert.equal(manifestKey(REPO, NAME), `.model-cache/v1/manifests/${tree}/${NAME}.json`);
-    assert.ok(FORMAT_KEY.startsWith(RESERVED_PREFIX) && MANIFESTS_PREFIX.startsWith(RESERVED_PREFIX));
+    assert.ok(FORMAT_KEY.startsWith(LAYOUT_PREFIX) && MANIFESTS_PREFIX.startsWith(LAYOUT_PREFIX));
+  });
+
+  test('is told from that of another version, and from what is none', () => {
+    assert.ok(hasLayout(['x', FORMAT_KEY]) && !hasLayout(['a/.model-cache/v1/format.json']));
+    assert.equal(otherLayout(['hub/x', '.model-cache/state.json', FORMAT_KEY]), undefined);
+    assert.equal(otherLayout(['.model-cache/v2/x']), '.model-cache/v2/x');
+    assert.deepEqual(storesBelow([FORMAT_KEY, 'a/b/.model-cache/v1/format.json', 'a/format.json']), ['a/b']);
   });
 
   const foreign: readonly (readonly [name: string, key: string])[] = [

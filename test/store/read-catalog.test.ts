@@ -90,6 +90,42 @@ test('a layout of a later version without ours is refused by name', async () => 
   await assert.rejects(readCatalog(store, OPTIONS), { code: 'format-unknown', found: /v2/ });
 });
 
+test('what a dir keeps of its own, copied with it, is no layout', async () => {
+  const store = await freshStore();
+  await store.put('.model-cache/state.json', Buffer.from('{}'));
+  await store.put('.model-cache/partial/x.1', WEIGHTS);
+  await store.put(`${TREE}/${BLOB}`, WEIGHTS);
+  await store.put(`${TREE}/${LINK}`, WEIGHTS);
+  const { catalog } = await readCatalog(store, OPTIONS);
+  assert.equal(catalog.source, 'listing');
+  assert.equal(catalog.trees[0]?.links.length, 1);
+});
+
+test('what is above a store is refused, and the store named', async () => {
+  const store = await freshStore();
+  await store.put(`models/${FORMAT_KEY}`, FORMAT_BYTES);
+  await store.put(`models/${TREE}/${BLOB}`, WEIGHTS);
+  await store.put('outputs/speech.wav', WEIGHTS);
+  await assert.rejects(readCatalog(store, OPTIONS), {
+    code: 'format-unknown',
+    found: 'models/.model-cache/v1/',
+    hint: `use --store ${store.url}/models, or another prefix`,
+  });
+});
+
+test('beside a store below it, a bucket that aws s3 sync filled is read without that', async () => {
+  const store = await freshStore();
+  await store.put(`other/${FORMAT_KEY}`, FORMAT_BYTES);
+  await store.put(`other/hub/models--a--b/${BLOB}`, WEIGHTS);
+  await store.put(`${TREE}/${BLOB}`, WEIGHTS);
+  await store.put(`${TREE}/${LINK}`, WEIGHTS);
+  const { catalog } = await readCatalog(store, OPTIONS);
+  assert.deepEqual(
+    catalog.trees.map(({ tree }) => tree),
+    [TREE],
+  );
+});
+
 test('a bucket that aws s3 sync filled: copies of a blob are links again, refs are byte for byte', async () => {
   const store = await freshStore();
   await store.put(`${TREE}/${BLOB}`, WEIGHTS);
