@@ -4,8 +4,8 @@ export interface OptionSpec {
   readonly help: string;
   /** Older and foreign variables that are read when the option's own is not set. */
   readonly fallbacks?: readonly string[];
-  /** May be given several times; in a variable, separated by `separator`. */
-  readonly list?: { readonly separator: RegExp };
+  /** May be given several times; in a variable, and where it `splits` in a flag, too, separated by `separator`. */
+  readonly list?: { readonly separator: RegExp; readonly splits?: boolean };
   readonly commands: readonly CommandName[];
 }
 
@@ -18,7 +18,7 @@ const WITH_BOTH: readonly CommandName[] = ['init', 'upload', 'status', 'verify']
 
 const COMMA_OR_NEWLINE = { separator: /[,\n]/ };
 const NEWLINE = { separator: /\n/ };
-const COLON = { separator: /:/ };
+const COLON = { separator: /:/, splits: true };
 
 export const OPTIONS = {
   store: {
@@ -28,7 +28,7 @@ export const OPTIONS = {
   },
   dir: {
     flags: '--dir <path>',
-    help: 'where the cache is; several in order of preference (default: /tmp/models, then /runpod-volume/models)',
+    help: 'where the cache is; several in order of preference, repeated or A:B (default: /tmp/models:/runpod-volume/models)',
     list: COLON,
     commands: WITH_DIR,
   },

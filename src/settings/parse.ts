@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import ms, { type StringValue } from 'ms';
 import { mayBeMirrored, type TreeName } from '../model/tree.ts';
 import type { Owner } from '../cache/owner.ts';
@@ -17,6 +18,12 @@ export function parseSpeed(text: string): number {
   const number = /^(\d+(?:\.\d+)?)\s*(?:MB\/s|MB)?$/i.exec(text)?.[1];
   if (number === undefined) throw wrong('not a speed', 'a number of MB/s', text);
   return Number(number) * 1e6;
+}
+
+/** An absolute path. A tilde that no shell has replaced would become a folder of that name. */
+export function parseFolder(text: string): string {
+  if (text.startsWith('~')) throw wrong('not a folder', 'a path without a tilde', text);
+  return resolve(text);
 }
 
 /** A count from 1 to `most`. */

@@ -72,7 +72,10 @@ export class RawSettings {
   list<T>(key: OptionKey, parse: (text: string) => T): readonly T[] {
     const { flags, list } = optionSpec(key);
     const given = this.#flags[key];
-    const fromFlags = Array.isArray(given) ? entries(given as readonly string[]) : [];
+    const texts = Array.isArray(given) ? (given as readonly string[]) : [];
+    const fromFlags = entries(
+      list?.splits === true ? texts.flatMap((text) => text.split(list.separator)) : texts,
+    );
     if (fromFlags.length > 0) return fromFlags.map((text) => this.#parsed(flags, text, parse));
     const name = variableOf(key);
     return entries((this.variable(name) ?? '').split(list?.separator ?? /,/)).flatMap((text) => {

@@ -15,6 +15,7 @@ import {
   parseCount,
   parseDuration,
   parseEndpoint,
+  parseFolder,
   parseOwner,
   parseSpeed,
   type AlsoFolder,
@@ -88,7 +89,7 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
   const storeIsOff = !isEnabled(raw);
   const stall = raw.value('stall', parseDuration) ?? DEFAULT_STALL;
   const store = storeIsOff ? undefined : storeOf(raw, stall);
-  const dirs = raw.list('dir', (path) => resolve(path));
+  const dirs = raw.list('dir', parseFolder);
   return {
     store: store instanceof ModelCacheError ? undefined : store,
     storeProblem: store instanceof ModelCacheError ? store : undefined,
@@ -96,7 +97,7 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
     dirs: dirs.length === 0 ? DEFAULT_DIRS : dirs,
     ...selectionOf(raw),
     also: raw.list('also', parseAlso),
-    reuse: raw.list('reuse', (path) => resolve(path)),
+    reuse: raw.list('reuse', parseFolder),
     transformersCache: raw.text('transformersCache'),
     acceptUnverified: raw.flag('acceptUnverified'),
     stall,
