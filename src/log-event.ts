@@ -1,7 +1,7 @@
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** Says a message that fits into a line. */
-export type Say = (level: Level, event: LogEvent, message: string) => void;
+export type Say = (level: Level, event: LogEvent, message: string, code: string | undefined) => void;
 
 /** Stable names of what can happen; people filter the JSON log by them. */
 export type LogEvent =

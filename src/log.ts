@@ -10,11 +10,12 @@ export interface LogSettings {
   readonly format: 'text' | 'json';
 }
 
+/** The `code` of what went wrong, where something did, is for machines: lines of text leave it out. */
 export interface Log {
-  debug(event: LogEvent, message: string): void;
-  info(event: LogEvent, message: string): void;
-  warn(event: LogEvent, message: string): void;
-  error(event: LogEvent, message: string): void;
+  debug(event: LogEvent, message: string, code?: string): void;
+  info(event: LogEvent, message: string, code?: string): void;
+  warn(event: LogEvent, message: string, code?: string): void;
+  error(event: LogEvent, message: string, code?: string): void;
 }
 
 /** What a bucket says may be in a message: no terminal is to obey it. */
@@ -37,8 +38,8 @@ export async function createLog(
     format === 'json' ? (await import('./json-lines.ts')).jsonLines(level, write) : textLines(level, write);
   const at =
     (level: Level): Log['info'] =>
-    (event, message) =>
-      say(level, event, shortEnough(redactedUsers(hide(message)).replaceAll(CONTROL_CHARACTERS, ' ')));
+    (event, message, code) =>
+      say(level, event, shortEnough(redactedUsers(hide(message)).replaceAll(CONTROL_CHARACTERS, ' ')), code);
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
@@ -55,9 +56,9 @@ function textLines(lowest: LogSettings['level'], write: (line: string) => void):
 export function bothLogs(one: Log, other: Log): Log {
   const to =
     (level: keyof Log): Log['info'] =>
-    (event, message) => {
-      one[level](event, message);
-      other[level](event, message);
+    (event, message, code) => {
+      one[level](event, message, code);
+      other[level](event, message, code);
     };
   return { debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') };
 }

@@ -2,7 +2,7 @@ import { explain, ModelCacheError, toModelCacheError } from './errors.ts';
 import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
 import type { Invocation } from './invocation.ts';
 import { createLog } from './log.ts';
-import { writeAll } from './output.ts';
+import { print, writeAll } from './output.ts';
 import { hiding, secretValues } from './redact.ts';
 import { Reporter, type Report } from './report.ts';
 import type { Environment } from './settings/raw.ts';
@@ -74,10 +74,10 @@ async function runCommand(
     stop: AbortSignal.any([watch.signal, bugs]),
     caughtSignal: () => watch.caught(),
     unreachable: new Set(),
-    print: (text) => writeAll(1, text),
+    print,
   };
   for (const problem of settings.problems) {
-    context.log.warn('settings', explain(problem));
+    context.log.warn('settings', explain(problem), problem.code);
     context.reporter.problem(problem);
   }
   try {
@@ -118,12 +118,14 @@ function reportName(command: Run['command']): Report['command'] {
 async function tellFailure(context: Context, error: unknown, watch: SignalWatch): Promise<number> {
   const { code } = toModelCacheError(error);
   const signal = await watch.caught();
-  context.log.error(signal === undefined ? 'command.failed' : 'interrupted', explain(error));
+  context.log.error(signal === undefined ? 'command.failed' : 'interrupted', explain(error), code);
   if (code === 'internal' && error instanceof Error)
     context.log.error('command.failed', `this is a bug of model-cache: ${error.stack}`);
   context.reporter.problem(error);
   const exitCode = signal === undefined ? (code === 'internal' ? EXIT_BUG : EXIT_FAILED) : exitCodeOf(signal);
-  return finish(context, exitCode, code);
+  // Should stdout be what failed.
+  const print = (text: string): void => writeAll(1, text);
+  return finish({ ...context, print }, exitCode, code);
 }
 
 async function settingsOrExplain({ flags, server }: Run, env: Environment): Promise<Settings | undefined> {
@@ -132,7 +134,7 @@ async function settingsOrExplain({ flags, server }: Run, env: Environment): Prom
   } catch (error) {
     const hide = hiding(secretValues(env));
     const log = await createLog(resolveLogSettings(flags, env), undefined, hide);
-    log.error('settings', explain(error));
+    log.error('settings', explain(error), toModelCacheError(error).code);
     return undefined;
   }
 }

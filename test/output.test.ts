@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { test, type TestContext } from 'node:test';
-import { writeAll } from '../src/output.ts';
+import { print, writeAll } from '../src/output.ts';
 
 test('a full pipe is waited for, with a pause between the tries', (context) => {
   const written: string[] = [];
@@ -26,6 +26,16 @@ test('a closed descriptor is not worth an error', (context) => {
     throw Object.assign(new Error('closed'), { code: 'EPIPE' });
   });
   writeAll(1, 'words');
+});
+
+test('what was asked for and cannot be printed is an error, unless nobody reads it any more', (context) => {
+  let code = 'ENOSPC';
+  withWrite(context, () => {
+    throw Object.assign(new Error(`${code}: no`), { code });
+  });
+  assert.throws(() => print('words'), { code: 'disk-full', message: /stdout took not all of .*ENOSPC/ });
+  code = 'EPIPE';
+  print('words');
 });
 
 test('a reader that begins late gets everything', async () => {

@@ -76,10 +76,10 @@ function tellBug(error: unknown): void {
 
 /** What is said here is said by the process in front. */
 const told: Log = {
-  debug: (event, message) => tell({ kind: 'said', level: 'debug', event, message }),
-  info: (event, message) => tell({ kind: 'said', level: 'info', event, message }),
-  warn: (event, message) => tell({ kind: 'said', level: 'warn', event, message }),
-  error: (event, message) => tell({ kind: 'said', level: 'error', event, message }),
+  debug: (event, message, code) => tell({ kind: 'said', level: 'debug', event, message, code }),
+  info: (event, message, code) => tell({ kind: 'said', level: 'info', event, message, code }),
+  warn: (event, message, code) => tell({ kind: 'said', level: 'warn', event, message, code }),
+  error: (event, message, code) => tell({ kind: 'said', level: 'error', event, message, code }),
 };
 
 /** Nobody listens when the process in front has gone on. */

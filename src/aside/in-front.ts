@@ -82,7 +82,7 @@ export class DiskWorkAside implements DiskWork {
         const heard = message as FromBehind;
         this.#lastSign = performance.now();
         if (heard.kind === 'alive') this.#dir = heard.dir ?? this.#dir;
-        if (heard.kind === 'said') this.#context.log[heard.level](heard.event, heard.message);
+        if (heard.kind === 'said') this.#context.log[heard.level](heard.event, heard.message, heard.code);
         if (heard.kind === 'failed') this.#failure ??= new ModelCacheError('internal', heard.message);
         if (heard.kind !== kind) return;
         this.#behind.off('message', hear);

@@ -35,6 +35,7 @@ export type FromBehind =
       readonly level: keyof Log;
       readonly event: LogEvent;
       readonly message: string;
+      readonly code?: string | undefined;
     }
   | { readonly kind: 'ready'; readonly ready: Ready; readonly report: Report }
   | { readonly kind: 'report-kept' }

@@ -45,6 +45,7 @@ export async function init(asked: Context, server: readonly string[], watch: Sig
     context.log.error(
       'server.failed',
       `The server is not started: --strict, and ${ready.code}; drop --strict to start it anyway`,
+      ready.code,
     );
     return end(context, disk, EXIT_NOT_HANDED_OVER, ready.code);
   }
@@ -111,7 +112,11 @@ async function runSetups({ settings, env, log, reporter, stop }: Context): Promi
       log.info('setup.completed', `Setup completed: ${redactedShell(command)}`);
     } catch (error) {
       if (stop.aborted) break;
-      log.warn('setup.failed', `Setup failed: ${redactedShell(explain(error))}`);
+      log.warn(
+        'setup.failed',
+        `Setup failed: ${redactedShell(explain(error))}`,
+        toModelCacheError(error).code,
+      );
       reporter.problem(error);
     }
   }
@@ -135,7 +140,7 @@ async function startServer(
   const env = { ...inheritedBy(context.settings, context.env), ...ready.exports.variables };
   const program = programOrError(server, reachablePath(context));
   if (program instanceof ModelCacheError) {
-    log.error('server.failed', explain(program));
+    log.error('server.failed', explain(program), program.code);
     const exitCode = program.code === 'server-not-found' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
     return end(context, disk, exitCode, program.code);
   }

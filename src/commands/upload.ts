@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { explain, ModelCacheError } from '../errors.ts';
 import { countOf } from '../model/count.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { LocalContent } from '../model/inventory.ts';
@@ -28,6 +31,7 @@ async function uploadNow(context: Context, cache: LocalCache, atHand: UploadAtHa
   const { store } = atHand;
   const uploaded = await carryOut(context, cache, atHand, tellLeftOut(context));
   const { sent, present, failures } = uploaded;
+  if (isNothing(uploaded) && present.length === 0) return tellNoModels(context, cache);
   if (isNothing(uploaded)) {
     const held = `${store.url} holds all of ${cache.dir} (${files(present.length)})`;
     log.info('upload.completed', `Nothing to upload: ${held}`);
@@ -35,6 +39,18 @@ async function uploadNow(context: Context, cache: LocalCache, atHand: UploadAtHa
     log.warn('upload.completed', `Upload incomplete: nothing sent, ${files(failures.length)} left out`);
   } else log.info('upload.completed', describeUpload(store, uploaded));
   return failures.length === 0 ? finish(context, 0, 'ok') : finish(context, 1, 'upload-incomplete');
+}
+
+/** Most likely they are somewhere else. */
+function tellNoModels(context: Context, { dir, reuse }: LocalCache): number {
+  const other = reuse.find((cache) => existsSync(cache));
+  const asDir = other !== undefined && basename(other) === 'hub' ? dirname(other) : other;
+  const error = new ModelCacheError('model-not-found', `there is no model in ${dir} to upload`, {
+    hint: asDir === undefined ? 'name the cache with --dir' : `there is another cache: --dir ${asDir}`,
+  });
+  context.log.error('upload.failed', explain(error), error.code);
+  context.reporter.problem(error);
+  return finish(context, 1, error.code);
 }
 
 async function tellPlan(context: Context, dir: string, { planned }: UploadAtHand): Promise<number> {
@@ -60,7 +76,7 @@ async function tellPlan(context: Context, dir: string, { planned }: UploadAtHand
 }
 
 function tellLeftOut({ log }: Context): (failure: FileFailure) => void {
-  return (failure) => log.warn('upload.item', explainLeftOut(failure));
+  return (failure) => log.warn('upload.item', explainLeftOut(failure), failure.error.code);
 }
 
 function sumOf(contents: readonly LocalContent[]): ReturnType<typeof countOf> {

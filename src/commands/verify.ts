@@ -11,7 +11,7 @@ export async function verify(context: Context): Promise<number> {
   const { settings, reporter, log } = context;
   const where = settings.remote ? 'bucket' : 'cache';
   const { count, failures } = settings.remote ? await verifyBucket(context) : await verifyCache(context);
-  for (const { error } of failures) log.warn('verify.item', explain(error));
+  for (const { error } of failures) log.warn('verify.item', explain(error), error.code);
   const verdict = failures.length === 0 ? 'all as they should be' : `${failures.length} wrong`;
   log.info(
     'verify.completed',

@@ -59,7 +59,7 @@ function leftSome({ failures }: Uploaded): boolean {
 function tellLeftOut(log: Log, failure: FileFailure): void {
   const { code } = failure.error;
   const isWorthTelling = code !== 'file-changed' && code !== 'path-unsafe';
-  log[isWorthTelling ? 'warn' : 'debug']('upload.item', explainLeftOut(failure));
+  log[isWorthTelling ? 'warn' : 'debug']('upload.item', explainLeftOut(failure), code);
 }
 
 /** What no waiting will better: the key's rights, the settings, what is in the bucket. */
@@ -82,12 +82,12 @@ function tellWhyNot(log: Log, { stop }: Context, error: unknown): number {
     return EXIT_LATER;
   }
   if (code === 'store-denied') {
-    log.warn('upload.failed', `Nothing is uploaded: this key may not write (${explain(error)})`);
+    log.warn('upload.failed', `Nothing is uploaded: this key may not write (${explain(error)})`, code);
     return EXIT_NEVER;
   }
   const isForGood = FOR_GOOD.has(code);
   const next = isForGood ? 'nothing is uploaded' : 'it is tried again later';
-  log.warn('upload.failed', `Upload failed: ${explain(error)}; ${next}`);
+  log.warn('upload.failed', `Upload failed: ${explain(error)}; ${next}`, code);
   if (code === 'internal' && error instanceof Error) log.debug('upload.failed', String(error.stack));
   return isForGood ? EXIT_NEVER : EXIT_LATER;
 }
@@ -98,8 +98,8 @@ function forServer(log: Log): Log {
     event.startsWith('upload.') && event !== 'upload.progress';
   const only =
     (level: keyof Log): Log['info'] =>
-    (event, message) => {
-      if (isForServer(event)) log[level](event, message);
+    (event, message, code) => {
+      if (isForServer(event)) log[level](event, message, code);
     };
   return { debug: () => undefined, info: only('info'), warn: only('warn'), error: only('error') };
 }

@@ -77,7 +77,7 @@ function* candidatesOf(context: Context): Generator<DirCandidate> {
       ? { candidates: [asItIs(dir)], refused: [] }
       : probeDirs([dir], settings.owner);
     for (const { error } of refused) {
-      log.warn('dir.refused', explain(error));
+      log.warn('dir.refused', explain(error), error.code);
       reporter.problem(error);
     }
     isUsable ||= candidates.length > 0;

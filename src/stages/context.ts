@@ -38,7 +38,7 @@ export function tellRefused(
   refused: readonly ModelCacheError[],
 ): void {
   for (const error of refused) {
-    log.warn('manifest.refused', `left out: ${explain(error)}`);
+    log.warn('manifest.refused', `left out: ${explain(error)}`, error.code);
     reporter.problem(error);
   }
 }

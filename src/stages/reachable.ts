@@ -112,6 +112,6 @@ function tellUnreachable({ log, reporter }: Context, mount: string): void {
     `the file system at ${mount} did not answer for ${ANSWER_WITHIN_MS / 1000} s; nothing on it is used`,
     { hint: 'check that network volume' },
   );
-  log.warn('dir.refused', explain(error));
+  log.warn('dir.refused', explain(error), error.code);
   reporter.problem(error);
 }

@@ -133,7 +133,7 @@ export async function restore(
         onFailure: (failure) => {
           failures.push(failure);
           const level = failures.length <= MOST_TOLD ? 'warn' : 'debug';
-          log[level]('restore.item', `left out: ${explain(failure.error)}`);
+          log[level]('restore.item', `left out: ${explain(failure.error)}`, failure.error.code);
         },
         onResumed: ({ key, size }, here) => {
           bytesResumed += here;

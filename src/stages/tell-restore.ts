@@ -47,7 +47,7 @@ export function tellRestored(
   if (failures.length > 0) {
     const lost = `${lostOf(failures.length, plan.fetch.files)} could not be restored`;
     const message = `${syncName(store.kind)} failed: ${lost}; ${nextStep(context, server, plan.dir)}`;
-    log.warn('restore.failed', message);
+    log.warn('restore.failed', message, 'restore-incomplete');
     return { dir: plan.dir, isWhole, code: 'restore-incomplete' };
   }
   const { fetch, present } = plan;
@@ -57,7 +57,7 @@ export function tellRestored(
       : `${files(fetch.files)}, ${bytes(fetch.bytes)} in ${seconds(elapsed)} (${speed(fetch.bytes, elapsed)})`;
   log.info(
     'restore.completed',
-    `${syncName(store.kind)} ${howFar(withheld, lacking)} - models cached in ${plan.dir}: ${moved}, ${files(present.files)} here already`,
+    `${syncName(store.kind)} ${howFar({ withheld, lacking, leftOut, unmatched: plan.unmatched.length })} - models cached in ${plan.dir}: ${moved}, ${files(present.files)} here already`,
   );
   return {
     dir: plan.dir,
@@ -72,9 +72,12 @@ function lostOf(failures: number, fetched: number): string {
 }
 
 /** The warnings before have said what is lacking. */
-function howFar(withheld: number, lacking: number): string {
+function howFar(without: Readonly<Record<'withheld' | 'lacking' | 'leftOut' | 'unmatched', number>>): string {
+  const { withheld, lacking, leftOut, unmatched } = without;
   if (withheld > 0) return `incomplete, without ${withheld} of what is locked`;
-  return lacking > 0 ? 'incomplete, without what the bucket lacks' : 'completed';
+  if (lacking > 0) return 'incomplete, without what the bucket lacks';
+  if (leftOut > 0) return `incomplete, without ${files(leftOut)}`;
+  return unmatched > 0 ? 'incomplete, without what nothing answers to' : 'completed';
 }
 
 /** A `--model` that nothing in the bucket answers to: most likely a slip of the pen, or not uploaded yet. */
@@ -84,7 +87,7 @@ export function tellUnmatched({ log, reporter }: Context, store: Store, plan: Re
     const error = new ModelCacheError('model-not-found', message, {
       hint: 'model-cache status lists what is there',
     });
-    log.warn('restore.unmatched', explain(error));
+    log.warn('restore.unmatched', explain(error), error.code);
     reporter.problem(error);
   }
 }
@@ -94,7 +97,7 @@ export function tellEmpty(context: Context, store: Store, dir: string, server: r
   const isSentLater = server.length > 0 && context.settings.writeBack !== 'off';
   const how = isSentLater ? 'what it gets is then put' : '`model-cache upload` then puts it';
   const next = `${nextStep(context, server, dir)}; ${how} into ${store.url}`;
-  log.warn('restore.empty', `Nothing in the bucket yet: ${next}`);
+  log.warn('restore.empty', `Nothing in the bucket yet: ${next}`, 'bucket-empty');
   reporter.add({ restore: emptyReport('empty') });
   return { dir, isWhole: false, code: 'bucket-empty' };
 }
@@ -122,6 +125,7 @@ export function tellFailed(
   log.warn(
     'restore.failed',
     `${syncName(kind)} failed: ${explain(error)}; ${nextStep(context, server, dir)}`,
+    code,
   );
   if (code === 'internal' && error instanceof Error) log.debug('restore.failed', String(error.stack));
   reporter.problem(error);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { explain, hasErrno, type ErrorCode } from '../errors.ts';
+import { explain, hasErrno, toModelCacheError, type ErrorCode } from '../errors.ts';
 import { leaveBehind } from '../handover/background.ts';
 import { becomeServer } from '../handover/become.ts';
 import type { Program } from '../handover/program.ts';
@@ -74,7 +74,8 @@ export async function startWithWriteBack(
   const mode = modeOf(context, ready.code);
   if (mode === 'behind') {
     try {
-      const order = JSON.stringify(orderFor(context, ready, thisProcess()));
+      const server = thisProcess();
+      const order = JSON.stringify(orderFor(context, ready, server, server));
       const problem = leaveBehind(WRITE_BACK_PROGRAM, [order], context.env);
       if (problem !== undefined) tellNoWriteBack(context, problem);
     } catch (error) {
@@ -84,7 +85,7 @@ export async function startWithWriteBack(
   if (mode === 'in-front') {
     try {
       return await supervise(program, env, watch, (server) =>
-        beside(context, orderFor(context, ready, server)),
+        beside(context, orderFor(context, ready, server, thisProcess())),
       );
     } catch (error) {
       if (!isNoRoom(error) || typeof process.execve !== 'function') throw error;
@@ -101,7 +102,11 @@ function isNoRoom(error: unknown): boolean {
 }
 
 function tellNoWriteBack({ log }: Context, error: unknown): void {
-  log.warn('write-back.failed', `nothing will be uploaded by itself: ${explain(error)}`);
+  log.warn(
+    'write-back.failed',
+    `nothing will be uploaded by itself: ${explain(error)}`,
+    toModelCacheError(error).code,
+  );
 }
 
 function beside({ env, log }: Context, order: WriteBackOrder): Companion {
@@ -112,10 +117,12 @@ function beside({ env, log }: Context, order: WriteBackOrder): Companion {
   });
 }
 
+/** `speaker` has the stderr that the server has, for as long as somebody may want to hear of an upload. */
 function orderFor(
   { settings, flags }: Context,
   { dir, reuse, inBucket = '' }: WhatIsReady,
   server: ServerProcess,
+  speaker: ServerProcess,
 ): WriteBackOrder {
   return {
     dir,
@@ -126,7 +133,7 @@ function orderFor(
     grace: settings.grace,
     passed: inBucket,
     program: PASS_PROGRAM,
-    passArgs: ['write-back', formatServerProcess(server), ...argsOf({ ...flags, dir: [dir] }, 'upload')],
+    passArgs: ['write-back', formatServerProcess(speaker), ...argsOf({ ...flags, dir: [dir] }, 'upload')],
     logFormat: settings.log.format,
     logLevel: settings.log.level,
     owner: settings.owner,

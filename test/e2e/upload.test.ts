@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -225,6 +225,21 @@ describe('upload', () => {
     assert.ok((await minio.objects(bucket)).size > 0);
   });
 
+  test('above a store it sends nothing, and names the store', async (context) => {
+    const { env, bucket } = await prepared(context, minio);
+    assert.equal((await modelCache(['upload'], { env })).code, 0);
+    const before = await minio.objects(bucket);
+    const above = await modelCache(['upload'], { env: { ...env, MODEL_CACHE_STORE: `s3://${bucket}` } });
+    assert.equal(above.code, 1);
+    assert.match(above.stderr, new RegExp(`no store itself, .* use --store s3://${bucket}/models`));
+    const pod = await modelCache(['init', '--', 'true'], {
+      env: { ...env, MODEL_CACHE_STORE: `s3://${bucket}`, MODEL_CACHE_WRITE_BACK: 'auto' },
+    });
+    assert.equal(pod.code, 0);
+    assert.match(pod.stderr, new RegExp(`WARN: .* use --store s3://${bucket}/models`));
+    assert.deepEqual([...(await minio.objects(bucket)).keys()], [...before.keys()]);
+  });
+
   test('without a cache or a store it says so, and what to do', async (context) => {
     const scratch = await scratchDir(context);
     const noDir = await modelCache(['upload'], {
@@ -232,6 +247,20 @@ describe('upload', () => {
     });
     assert.equal(noDir.code, 1);
     assert.match(noDir.stderr, /there is no cache to upload: none of .* exists; name it with --dir/);
+    const home = join(scratch, 'home');
+    makeRepo(join(home, '.cache/huggingface/hub'), 'org/elsewhere', COMMIT, {
+      'model.bin': { content: randomBytes(1000) },
+    });
+    const empty = join(scratch, 'empty');
+    mkdirSync(empty);
+    const noModel = await modelCache(['upload'], {
+      env: { ...minio.env(await minio.createBucket()), MODEL_CACHE_DIR: empty, HOME: home },
+    });
+    assert.equal(noModel.code, 1);
+    assert.match(
+      noModel.stderr,
+      /there is no model in .* to upload; there is another cache: --dir .*\/home\/\.cache\/huggingface\n/,
+    );
     const noStore = await modelCache(['upload'], { env: { MODEL_CACHE_DIR: scratch } });
     assert.equal(noStore.code, 1);
     assert.match(noStore.stderr, /no store is configured; set MODEL_CACHE_STORE/);

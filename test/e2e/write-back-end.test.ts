@@ -183,6 +183,10 @@ describe('--write-back wait: this program stays in front of the server', () => {
     });
     await pod.gone();
     assert.equal((await pod.ended).code, 9);
+    assert.ok(
+      pod.lines.some((line) => line.includes('INFO: Models uploaded to S3')),
+      pod.lines.join('\n'),
+    );
     await assertWhole(context, env);
   });
 
@@ -191,6 +195,10 @@ describe('--write-back wait: this program stays in front of the server', () => {
     const pod = await startPod(context, { env, options: [...options, '--grace', '2s'], server });
     await partsOf(minio, bucket, blob, 1);
     assert.equal((await pod.stop()).code, 7);
+    assert.ok(
+      pod.lines.some((line) => line.includes('INFO: The upload was stopped')),
+      pod.lines.join('\n'),
+    );
     assert.ok(((await openUploads(minio, bucket, blob.key))[0]?.parts.length ?? 0) >= 1);
     assert.equal((await minio.objects(bucket)).has(blob.key), false);
   });
