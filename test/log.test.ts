@@ -21,16 +21,16 @@ test('json: each line is an object with its event, level and message', () => {
   const { stderr } = log(
     'json',
     'debug',
-    "log.debug('dir.chosen', 'here'); log.error('command.failed', 'no');",
+    "log.debug('dir.chosen', 'here'); log.error('command.failed', 'no', 'disk-full');",
   );
   const lines = stderr
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .map(({ event, msg, level }) => [event, msg, level]);
+    .map(({ event, msg, level, code }) => [event, msg, level, code]);
   assert.deepEqual(lines, [
-    ['dir.chosen', 'here', 20],
-    ['command.failed', 'no', 50],
+    ['dir.chosen', 'here', 20, undefined],
+    ['command.failed', 'no', 50, 'disk-full'],
   ]);
 });
 

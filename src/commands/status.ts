@@ -9,7 +9,7 @@ import { findLocalCache, scanLocal } from '../stages/local-cache.ts';
 import { readStore } from '../stages/read-store.ts';
 import { bytes, files } from '../stages/words.ts';
 import { shownPath } from '../model/paths.ts';
-import { displayName } from '../model/tree.ts';
+import { displayName, isApart } from '../model/tree.ts';
 
 /** What is here, what is in the bucket, what differs. Compares names and sizes; `verify` hashes. */
 export async function status(context: Context): Promise<number> {
@@ -43,13 +43,18 @@ function describe(
   catalog: Catalog,
   trees: readonly TreeComparison[],
 ): string {
-  const lines = trees.flatMap((tree) => [displayName(tree.tree), ...describeTree(tree)]);
+  const lines = trees.flatMap((tree) => [titleOf(tree), ...describeTree(tree)]);
   const foreign = inventory.foreign.map(
     (entry) =>
       `${shownPath(entry.path)}: ${files(entry.files)}, ${bytes(entry.bytes)}, are no model cache and stay here (--also mirrors a folder)`,
   );
   const nothing = trees.length === 0 ? ['no models on either side'] : [];
   return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})`, ...nothing, ...lines, ...foreign].join('\n')}\n`;
+}
+
+function titleOf({ tree }: TreeComparison): string {
+  const name = displayName(tree);
+  return isApart(tree) ? `${name}   in ${shownPath(tree)}, where HF_HUB_CACHE does not lead` : name;
 }
 
 function describeTree({

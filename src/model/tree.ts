@@ -45,6 +45,11 @@ export function displayName(tree: TreeName): string {
   return (type === 'models' ? names : [type, ...names]).join('/');
 }
 
+/** Whether a tree is a repo where no exported variable leads: only a server that is told so finds it there. */
+export function isApart(tree: TreeName): boolean {
+  return isRepoTree(tree) && tree !== `hub/${baseName(tree)}`;
+}
+
 /** Whether a tree is the repo that people call `name`. */
 export function isRepo(tree: TreeName, name: string): boolean {
   return isRepoTree(tree) && displayName(tree) === name;

@@ -190,7 +190,11 @@ export const OPTIONS = {
     help: 'print the report on stdout; with init --dry-run, the plan',
     commands: ['upload', 'status', 'verify', 'lock', 'init'],
   },
-  check: { flags: '--check', help: 'exit 1 when the dir and the bucket differ', commands: ['status'] },
+  check: {
+    flags: '--check',
+    help: 'exit 1 when the dir and the bucket differ, whatever a start selects',
+    commands: ['status'],
+  },
   remote: {
     flags: '--remote',
     help: "re-hash the bucket's objects instead of the cache",

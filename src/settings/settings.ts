@@ -8,7 +8,7 @@ import type { StoreSettings } from '../store/open-store.ts';
 import { providerOf } from '../store/providers.ts';
 import type { ProxyVariables } from '../store/s3-access.ts';
 import { whyOnlySdk } from './only-sdk.ts';
-import { parseStoreUrl, type StoreUrl } from '../store/store-url.ts';
+import { parseBucket, parseStoreUrl, type StoreUrl } from '../store/store-url.ts';
 import type { LogSettings } from '../log.ts';
 import {
   parseAlso,
@@ -162,6 +162,8 @@ function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheErr
   // Its hint speaks of a default, and here there is none.
   if (problem !== undefined) return problem.cause instanceof ModelCacheError ? problem.cause : problem;
   if (url === undefined || url.kind === 'file') return url;
+  const bucketInEndpoint = whyBucketTwice(url.bucket, endpoint);
+  if (bucketInEndpoint !== undefined) return bucketInEndpoint;
   const proxies = proxiesOf(raw);
   const trustsAnybody = raw.variable('NODE_TLS_REJECT_UNAUTHORIZED') === '0';
   const awsRegion = raw.variable('AWS_REGION') ?? raw.variable('AWS_DEFAULT_REGION');
@@ -175,6 +177,15 @@ function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheErr
     proxies,
     onlySdk: whyOnlySdk({ endpoint, proxies, trustsAnybody }),
   };
+}
+
+/** Some providers show a bucket's address so. Its objects would be looked for below a folder of the bucket's name. */
+function whyBucketTwice(bucket: string, endpoint: string | undefined): ModelCacheError | undefined {
+  if (endpoint === undefined || !endpoint.endsWith(`/${bucket}`)) return undefined;
+  return new ModelCacheError('setting-invalid', 'the endpoint names the bucket, which --store does already', {
+    wanted: endpoint.slice(0, -bucket.length - 1),
+    found: endpoint,
+  });
 }
 
 /** Most programs read either spelling; the lower-case one counts first. */
@@ -196,7 +207,7 @@ function storeOfBucketVariable(raw: RawSettings): StoreUrl | undefined {
   const bucket = raw.variable('S3_BUCKET');
   return bucket === undefined
     ? undefined
-    : raw.fromVariable('S3_BUCKET', `s3://${bucket}/models`, parseStoreUrl);
+    : raw.fromVariable('S3_BUCKET', bucket, (name) => parseStoreUrl(`s3://${parseBucket(name)}/models`));
 }
 
 function credentialsOf(raw: RawSettings, stsRegion: string): CredentialSettings {

@@ -20,6 +20,7 @@ import type { Progress } from '../transfer/progress.ts';
 import { executeRestore } from '../transfer/restore.ts';
 import type { Context } from './context.ts';
 import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
+import { tellApart } from './tell-apart.ts';
 import { withProgressLines } from './progress-lines.ts';
 import { bytes, files, seconds, speed, syncName } from './words.ts';
 
@@ -114,6 +115,11 @@ export async function restore(
   progress: Progress,
 ): Promise<Outcome> {
   const { log, reporter } = context;
+  tellApart(
+    log,
+    plan.dir,
+    plan.items.map(({ tree }) => tree),
+  );
   const failures: FileFailure[] = [];
   let bytesResumed = 0;
   const start = performance.now();

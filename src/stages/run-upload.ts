@@ -14,6 +14,7 @@ import { remember, type LocalCache } from './local-cache.ts';
 import { withProgressLines } from './progress-lines.ts';
 import { readBucket, type BucketContents } from './read-bucket.ts';
 import { executeUpload, planUploadOf, type PlannedUpload } from './upload-cache.ts';
+import { tellApart } from './tell-apart.ts';
 import { bytes, files, seconds, speed, storeReady } from './words.ts';
 
 /** What is to be done, and what it is done with. */
@@ -86,6 +87,11 @@ export async function carryOut(
     tellFailure(failure);
   };
   for (const failure of planned.leftOut) onFailure(failure);
+  tellApart(
+    log,
+    cache.dir,
+    planned.inventory.trees.map(({ tree }) => tree),
+  );
   if (send.length > 0) {
     const { files: count, bytes: size } = countOf(send.map(({ file }) => file));
     log.info(

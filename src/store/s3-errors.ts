@@ -60,6 +60,12 @@ function explanationFor(fault: AwsFault, context: RequestContext): Explanation {
     case 'NotImplemented':
     case 'MethodNotAllowed':
       return unsupported(said, context);
+    case 'InvalidBucketName':
+      return {
+        code: 'store-bucket-missing',
+        message: `${said}: no bucket is called ${bucket}`,
+        hint: 'check the name in --store: lower-case letters, digits, dots and hyphens',
+      };
     case 'NoSuchBucket':
       return {
         code: 'store-bucket-missing',

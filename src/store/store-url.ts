@@ -27,8 +27,17 @@ export function formatStoreUrl(url: StoreUrl): string {
 function parseS3(text: string): StoreUrl {
   const [bucket = '', ...rest] = text.slice('s3://'.length).split('/');
   const prefix = rest.filter((name) => name !== '').join('/');
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}$/.test(bucket) || isMoreThanAPath(text)) throw invalid(text);
-  return { kind: 's3', bucket, prefix };
+  if (bucket === '' || isMoreThanAPath(text)) throw invalid(text);
+  return { kind: 's3', bucket: parseBucket(bucket), prefix };
+}
+
+/** The bare name of a bucket. Throws `store-url-invalid`. */
+export function parseBucket(text: string): string {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}$/.test(text)) return text;
+  throw new ModelCacheError('store-url-invalid', 'no bucket has such a name', {
+    wanted: '3 to 63 letters, digits, dots and hyphens',
+    found: redactedAddress(text),
+  });
 }
 
 function parseFile(text: string): StoreUrl {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -42,6 +42,18 @@ describe('the documents', () => {
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^HF_HUB_CACHE=.*\/models\/hub$/m);
     assert.match(stdout, /the server read 25165824 bytes/);
+  });
+
+  test('what npm packs has the built program, and is built before', () => {
+    const packed = spawnSync('npm', ['pack', '--ignore-scripts', '--dry-run', '--json'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    const [{ files = [] } = {}] = JSON.parse(packed.stdout) as { files?: { path: string }[] }[];
+    const paths = new Set(files.map(({ path }) => path));
+    for (const path of ['bin/model-cache.js', 'dist/main.cjs', 'dist/receiver.cjs', 'dist/write-back.cjs'])
+      assert.ok(paths.has(path), path);
+    assert.equal(packageJson.scripts.prepack, 'npm run build');
   });
 
   test('every npm script that a document names is there', () => {

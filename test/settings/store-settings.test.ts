@@ -5,6 +5,25 @@ import type { Environment, Flags } from '../../src/settings/raw.ts';
 import { resolveSettings, type Settings } from '../../src/settings/settings.ts';
 import type { S3Settings } from '../../src/store/s3-access.ts';
 
+test('an endpoint that ends in the bucket is told: its objects would be looked for below a folder of that name', () => {
+  const { store, storeProblem } = resolve({
+    S3_BUCKET: 'b1',
+    MODEL_CACHE_ENDPOINT_URL: 'https://x.example/b1',
+  });
+  assert.equal(store, undefined);
+  assert.match(storeProblem?.message ?? '', /names the bucket/);
+  assert.deepEqual(
+    [storeProblem?.wanted, storeProblem?.found],
+    ['https://x.example', 'https://x.example/b1'],
+  );
+});
+
+test('S3_BUCKET is the bare name of a bucket', () => {
+  const { store, storeProblem } = resolve({ S3_BUCKET: 's3://my-bucket' });
+  assert.equal(store, undefined);
+  assert.match(storeProblem?.message ?? '', /S3_BUCKET: no bucket has such a name/);
+});
+
 test('S3_BUCKET alone names the store', () => {
   const { bucket, prefix } = s3Of({ S3_BUCKET: 'my-bucket' });
   assert.deepEqual([bucket, prefix], ['my-bucket', 'models']);

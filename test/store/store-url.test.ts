@@ -27,13 +27,20 @@ for (const [text, path] of [
   });
 }
 
+for (const text of ['s3://b', 's3://-bucket/x', 's3://buck et/x', 's3://s3://bucket/models']) {
+  test(`${text} is refused: no bucket has such a name`, () => {
+    assert.throws(() => parseStoreUrl(text), {
+      code: 'store-url-invalid',
+      message: /no bucket has such a name/,
+      wanted: /letters, digits/,
+    });
+  });
+}
+
 for (const text of [
   'bucket/models',
   's3://',
   's3:///models',
-  's3://b',
-  's3://-bucket/x',
-  's3://buck et/x',
   'S3://bucket',
   'https://bucket.s3.amazonaws.com/models',
   'gs://bucket/models',
