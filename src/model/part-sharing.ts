@@ -52,7 +52,11 @@ export function placeAmong(
 
 /** Whether a part, by its number, is of the share of a place. */
 export function isOfShare(number: number, { index, of }: Place): boolean {
-  return (number - 1) % of === index;
+  return placeOf(number, of) === index;
+}
+
+function placeOf(number: number, of: number): number {
+  return (number - 1) % of;
 }
 
 /** The bytes of part `number`, which counts from 1. */
@@ -91,8 +95,8 @@ export interface Race {
   readonly theirs: number;
   /** What one part takes from here, in milliseconds. */
   readonly partTime: number;
-  /** How long no part has come from anybody, in milliseconds. */
-  readonly quietFor: number;
+  /** Places from which nothing comes. */
+  readonly silent: ReadonlySet<number>;
 }
 
 export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
@@ -101,53 +105,42 @@ const WAIT: Move = { kind: 'wait' };
 
 /**
  * What to do next. Parts of others are seen only when they have arrived, so the more pods there are, the fewer each has
- * on its way. Who is done with his own share takes from the ends of others' shares, where they are not yet, and who is
- * done with his own as well takes another one. What is at the front of a share is on its way from where it is of, until
- * nothing has come from anybody for too long.
+ * on its way. Who is done with his own share takes from the ends of others' shares, where they are not yet: each of the
+ * helpers other parts. What is at the front of a share is left to where it is of, unless nothing comes from there.
  */
-export function nextMove(race: Race, random: () => number): Move {
+export function nextMove(race: Race): Move {
   const { missing, inFlight, place } = race;
   if (missing.length === 0 || inFlight.length >= partsAtOnce(race)) return WAIT;
   const own = isAlone(race) ? missing : missing.filter((part) => isOfShare(part, place));
-  const [first] = inOrderOf(place.index, own);
-  if (first !== undefined) return { kind: 'send', part: first };
-  const { helpers, back, front } = whatOthersHaveLeft(race);
-  const toShareOut = isQuiet(race, 1) ? [...back, ...front] : back;
-  const rank = helpers.indexOf(place.index);
-  const part = toShareOut.find((one, at) => at % helpers.length === rank && missing.includes(one));
-  if (part !== undefined) return { kind: 'send', part };
-  // Those whose turn it was seem to be gone, too.
-  if (!isQuiet(race, 2) || random() * helpers.length >= 1) return WAIT;
-  return { kind: 'send', part: missing[Math.floor(random() * missing.length)] ?? 1 };
+  const work = own.length > 0 ? inOrderOf(place.index, own) : (workOf(race).get(place.index) ?? []);
+  const part = work.find((one) => missing.includes(one));
+  return part === undefined ? WAIT : { kind: 'send', part };
 }
 
-interface LeftOver {
-  /** The places that are done with their shares, this one included, in order. */
-  readonly helpers: readonly number[];
-  /** Parts that nobody sends yet, those first that will be needed last. */
-  readonly back: readonly number[];
-  /** Parts that are on their way, or will be before anybody could help. */
-  readonly front: readonly number[];
-}
+/** What each place is to send next and then, as this one sees it: of its share; of who is done, what he helps with. */
+type Work = ReadonlyMap<number, readonly number[]>;
 
+/** Parts at the front of a share are on their way, or will be before anybody could help. */
 const FRONT = 2;
 
-function whatOthersHaveLeft({ missing, inFlight, place }: Race): LeftOver {
-  const left = [...missing, ...inFlight];
-  const shares = Array.from({ length: place.of }, (_, index) =>
-    index === place.index
-      ? []
-      : inOrderOf(
-          index,
-          left.filter((part) => isOfShare(part, { index, of: place.of })),
-        ),
-  );
-  const back = shares.flatMap((share) => share.slice(FRONT).map((part, ahead) => ({ part, ahead })));
-  return {
-    helpers: shares.flatMap((share, index) => (share.length === 0 ? [index] : [])),
-    back: back.toSorted((a, b) => b.ahead - a.ahead || a.part - b.part).map(({ part }) => part),
-    front: shares.flatMap((share) => share.slice(0, FRONT)),
-  };
+function workOf({ missing, inFlight, place, silent }: Race): Work {
+  const { index: here, of } = place;
+  const left = Map.groupBy([...missing, ...inFlight], (part) => placeOf(part, of));
+  const shares = Array.from(left, ([index, share]) => [index, inOrderOf(index, share)] as const);
+  const others = shares.filter(([index]) => index !== here);
+  const isDone = (index: number): boolean =>
+    index === here ? !missing.some((part) => isOfShare(part, place)) : !left.has(index) && !silent.has(index);
+  const helpers = Array.from({ length: of }, (_, index) => index).filter(isDone);
+  const back = others.flatMap(([, share]) => share.slice(FRONT).map((part, ahead) => ({ part, ahead })));
+  const front = others.flatMap(([index, share]) => (silent.has(index) ? share.slice(0, FRONT) : []));
+  const lastFirst = back.toSorted((a, b) => b.ahead - a.ahead || a.part - b.part).map(({ part }) => part);
+  const help = Map.groupBy([...lastFirst, ...front], (part) => helperWith(part, helpers));
+  return new Map([...shares.filter(([index]) => !isDone(index)), ...help]);
+}
+
+/** Who helps with a part: whoever else comes or goes, few parts change hands. */
+function helperWith(part: number, helpers: readonly number[]): number {
+  return helpers.toSorted((a, b) => rankOf(a, part) - rankOf(b, part))[0] ?? -1;
 }
 
 /**
@@ -155,17 +148,47 @@ function whatOthersHaveLeft({ missing, inFlight, place }: Race): LeftOver {
  * because pods come and go, two that take the same part for theirs seldom begin with it.
  */
 function inOrderOf(place: number, parts: readonly number[]): readonly number[] {
-  const rank = (part: number): number =>
-    Math.imul(Math.imul(part, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b), 0xc2b2ae35) >>> 0;
-  return parts.toSorted((a, b) => rank(a) - rank(b));
+  return parts.toSorted((a, b) => rankOf(place, a) - rankOf(place, b));
 }
 
-/** A part is late when it takes somebody so many times what one takes from here, and longer than a look or two. */
-const LATE = 1.25;
-const LATE_AT_LEAST_MS = 1000;
+function rankOf(place: number, part: number): number {
+  return Math.imul(Math.imul(part, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b), 0xc2b2ae35) >>> 0;
+}
 
-function isQuiet({ quietFor, partTime }: Race, times: number): boolean {
-  return quietFor > times * Math.max(LATE_AT_LEAST_MS, LATE * partTime);
+/** What has been heard of the other places. */
+export interface Heard {
+  readonly of: number;
+  /** What each is at, and since when. */
+  readonly nexts: ReadonlyMap<number, { readonly part: number; readonly since: number }>;
+  readonly silent: ReadonlySet<number>;
+}
+
+export const NOTHING_HEARD: Heard = { of: 1, nexts: new Map(), silent: new Set() };
+
+/** A place is silent when what it is at takes so many times what a part takes from here, and longer than a look or two. */
+const LATE = 2;
+const LATE_AT_LEAST_MS = 1000;
+/** Where nothing has been sent from here yet, to compare with. */
+const LATE_AT_FIRST_MS = 5000;
+
+function lateAfter({ mine, partTime }: Pick<Race, 'mine' | 'partTime'>): number {
+  return mine === 0 ? LATE_AT_FIRST_MS : Math.max(LATE_AT_LEAST_MS, LATE * partTime);
+}
+
+/** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
+export function listen(before: Heard, race: Omit<Race, 'silent'>, now: number): Heard {
+  const { place } = race;
+  const heard = before.of === place.of ? before : { ...NOTHING_HEARD, of: place.of };
+  const nexts = new Map<number, { part: number; since: number }>();
+  const silent = new Set(heard.silent);
+  for (const [index, [part]] of workOf({ ...race, silent })) {
+    if (part === undefined || index === place.index) continue;
+    const known = heard.nexts.get(index);
+    const since = known?.part === part ? known.since : now;
+    nexts.set(index, { part, since });
+    if (now - since > lateAfter(race)) silent.add(index);
+  }
+  return { of: place.of, nexts, silent };
 }
 
 /** Less than this of one's own speed may be the end of a pod that is gone. */

@@ -1,9 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  listen,
   lookAgainAfter,
   mayBeMd5,
   nextMove,
+  NOTHING_HEARD,
   pauseFor,
   rangeOfPart,
   rightParts,
@@ -71,10 +73,14 @@ class PartRace {
   #hasOthers: boolean;
   #failure: { readonly error: unknown } | undefined;
   #lookedAt: number | undefined;
+  /** Milliseconds that the last look took. */
+  #lookTook = 0;
+  #looking: Promise<void> | undefined;
   #place: Place = { index: 0, of: 1 };
   #placedAt = -Infinity;
   #partTime = FIRST_PART_TIME_MS;
-  #lastArrivalAt = performance.now();
+  #heard = NOTHING_HEARD;
+  readonly #ending = new AbortController();
 
   constructor(meeting: Meeting, file: FileHandle, own: PartsProof, tools: RaceTools) {
     this.#meeting = meeting;
@@ -91,16 +97,19 @@ class PartRace {
         this.#tools.signal.throwIfAborted();
         const failure = this.#failure ?? this.#own.failure;
         if (failure !== undefined) throw failure.error;
-        await this.#lookWhenDue();
-        const move = nextMove(this.#race(), Math.random);
-        if (move.kind === 'send') this.#start(move.part);
+        this.#lookWhenDue();
+        // Before the first look, nobody knows what is missing.
+        if (this.#lookedAt === undefined) await this.#looking;
+        const move = this.#lookedAt === undefined ? undefined : nextMove(this.#race());
+        if (move?.kind === 'send') this.#start(move.part);
         else await this.#pause();
       }
       await this.#own.whole;
       return [...this.#there.values()];
     } finally {
+      this.#ending.abort();
       for (const { flight } of this.#inFlight.values()) flight.stop.abort();
-      await Promise.allSettled(Array.from(this.#inFlight.values(), ({ work }) => work));
+      await Promise.allSettled([this.#looking, ...this.#flights()]);
     }
   }
 
@@ -114,17 +123,32 @@ class PartRace {
       mine: this.#mine.size,
       theirs: this.#there.size - this.#mine.size - this.#before.size,
       partTime: this.#partTime,
-      quietFor: performance.now() - this.#lastArrivalAt,
+      silent: this.#heard.silent,
     };
   }
 
-  async #lookWhenDue(): Promise<void> {
-    const dueAt = (this.#lookedAt ?? -Infinity) + lookAgainAfter(this.#race());
-    if (performance.now() < dueAt) return;
-    const { multiparts, progress, signal } = this.#tools;
+  /** Beside the sending: a list of thousands of parts is several requests, one after the other. */
+  #lookWhenDue(): void {
+    const pause = Math.max(this.#lookTook, lookAgainAfter(this.#race()));
+    const isDue = performance.now() >= (this.#lookedAt ?? -Infinity) + pause;
+    if (!isDue || this.#looking !== undefined) return;
+    this.#looking = this.#look()
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#looking = undefined;
+      });
+  }
+
+  async #look(): Promise<void> {
+    const { multiparts, progress } = this.#tools;
+    const signal = AbortSignal.any([this.#tools.signal, this.#ending.signal]);
+    const began = performance.now();
     const listed = await multiparts.parts(this.#meeting.upload, signal);
     progress.sign();
-    if (performance.now() - this.#placedAt >= PLACE_AGAIN_AFTER_MS) {
+    const isToListen = performance.now() - this.#placedAt >= PLACE_AGAIN_AFTER_MS;
+    if (isToListen) {
       this.#place = await this.#meeting.place();
       this.#placedAt = performance.now();
     }
@@ -132,12 +156,14 @@ class PartRace {
     this.#hasOthers ||= this.#place.of > 1 || listed.some(({ number }) => !this.#isMine(number));
     for (const [number, part] of rightParts(this.#own, listed)) {
       if (!this.#there.has(number) && this.#lookedAt === undefined) this.#before.add(number);
-      this.#arrived(part);
+      this.#there.set(number, part);
       const flight = this.#inFlight.get(number)?.flight;
       // What was sent whole is most likely what was just seen: to wait for its answer costs nothing.
       if (flight !== undefined && !flight.isSent) flight.stop.abort();
     }
     this.#lookedAt = performance.now();
+    this.#lookTook = this.#lookedAt - began;
+    if (isToListen) this.#heard = listen(this.#heard, this.#race(), this.#lookedAt);
   }
 
   #isMine(number: number): boolean {
@@ -165,22 +191,22 @@ class PartRace {
     const part = await this.#sender.send(flight, signal);
     this.#partTime = performance.now() - begin;
     this.#mine.add(part.number);
-    this.#arrived(part);
-  }
-
-  #arrived(part: SentPart): void {
-    if (!this.#there.has(part.number)) this.#lastArrivalAt = performance.now();
     this.#there.set(part.number, part);
   }
 
-  /** Until a part is done, or it is time to look or to try one's luck again. */
+  #flights(): readonly Promise<void>[] {
+    return Array.from(this.#inFlight.values(), ({ work }) => work);
+  }
+
+  /** Until something has happened, or it is time to look. */
   async #pause(): Promise<void> {
     const pause = new AbortController();
     const signal = AbortSignal.any([pause.signal, this.#tools.signal]);
-    const aPartIsDone = Array.from(this.#inFlight.values(), ({ work }) => work);
     await Promise.race([
-      ...aPartIsDone,
-      this.#own.more(),
+      ...this.#flights(),
+      ...(this.#looking === undefined ? [] : [this.#looking]),
+      // It would never settle, and keep what waits for it.
+      ...(this.#own.isWhole ? [] : [this.#own.more()]),
       sleep(pauseFor(this.#race()), undefined, { signal }).catch(() => undefined),
     ]);
     pause.abort();

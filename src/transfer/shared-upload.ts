@@ -78,10 +78,10 @@ export class SharedUploads {
         return true;
       } catch (error) {
         if (error instanceof NotShared) return this.#giveUp(error.message);
-        const isGone = toModelCacheError(error).code === 'object-upload-gone';
-        if (!isGone || meetings >= MEETINGS) throw error;
-        // Whoever has completed it may have made an object of the same ETag as the wrong one had.
-        isReplaced = true;
+        if (!isGone(error) || meetings >= MEETINGS) throw error;
+        // Whoever has completed it may have made an object of the same ETag as the wrong one had. But one that is gone
+        // before all its parts were there may just as well have been taken back.
+        isReplaced ||= error instanceof GoneWhenWhole;
       }
     }
   }
@@ -108,10 +108,15 @@ export class SharedUploads {
     const own = await multiparts.create(key, signal);
     try {
       const upload = isFirst ? await this.#chooseAmongFirst(key, own) : await this.#oldest(key, own);
+      // The one that it was to join may have been completed, and with it, this one not yet seen.
+      if (upload.id === own.id && (await isThere())) {
+        await this.#abort(own);
+        return undefined;
+      }
       const place = async (): Promise<Place> => placeAmong(await multiparts.list(key, signal), own.id);
       return { upload, own, isOwn: upload.id === own.id, turn, place };
     } catch (error) {
-      await this.#abort(own);
+      if (!(await this.#hasOthers(own))) await this.#abort(own);
       throw error;
     }
   }
@@ -152,7 +157,9 @@ export class SharedUploads {
     const { multiparts, signal } = this.#tools;
     const send = async (): Promise<void> => {
       const sent = await sendMissingParts(joined, file, parts, this.#tools);
-      await multiparts.complete(upload, sent, signal);
+      await multiparts.complete(upload, sent, signal).catch((error: unknown) => {
+        throw isGone(error) ? new GoneWhenWhole(error as ModelCacheError) : error;
+      });
     };
     try {
       await send().catch((error: unknown) => {
@@ -204,6 +211,17 @@ export class SharedUploads {
 
 class NotShared extends Error {}
 
+/** All parts were seen in it, so that somebody else will have completed it. */
+class GoneWhenWhole extends ModelCacheError {
+  constructor({ code, message, hint }: ModelCacheError) {
+    super(code, message, { hint });
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return toModelCacheError(error).code === 'object-upload-gone';
+}
+
 /** While a request is under way, the store is waited for; between them it is not. */
 function waitedFor(multiparts: Multiparts, progress: Progress): Multiparts {
   return {
@@ -232,6 +250,6 @@ async function sharable<T>(request: Promise<T>): Promise<T> {
 }
 
 function goneIsEmpty(error: unknown): readonly SentPart[] {
-  if (toModelCacheError(error).code !== 'object-upload-gone') throw error;
+  if (!isGone(error)) throw error;
   return [];
 }

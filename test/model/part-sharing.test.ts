@@ -6,7 +6,9 @@ import {
   lookAgainAfter,
   mayBeMd5,
   meetingPoint,
+  listen,
   nextMove,
+  NOTHING_HEARD,
   pauseFor,
   placeAmong,
   rangeOfPart,
@@ -89,12 +91,12 @@ describe('what a pod does next', () => {
     mine: 0,
     theirs: 0,
     partTime: 1000,
-    quietFor: 0,
+    silent: new Set(),
     ...changes,
   });
   const many = Array.from({ length: 100 }, (_, index) => index + 1);
-  const sent = (changes: Partial<Race>, random = 0.5): number | undefined => {
-    const move = nextMove(race(changes), () => random);
+  const sent = (changes: Partial<Race>): number | undefined => {
+    const move = nextMove(race(changes));
     return move.kind === 'send' ? move.part : undefined;
   };
 
@@ -177,23 +179,23 @@ describe('what a pod does next', () => {
     });
 
     test('the last parts of a share are left to where they belong', () => {
-      const tail = { ...busy, missing: [7], place: { index: 0, of: 4 } };
-      for (const random of [0, 0.5, 0.99]) assert.equal(sent(tail, random), undefined);
-      assert.equal(sent({ ...tail, quietFor: 900, partTime: 10 }, 0), undefined);
-      assert.equal(sent({ ...tail, quietFor: 4000, partTime: 4000 }, 0), undefined);
+      for (const place of places.filter(({ index }) => index !== 2))
+        assert.equal(sent({ ...busy, missing: [7], place }), undefined);
+      assert.equal(sent({ ...busy, missing: [7], place: places[2] }), 7);
     });
 
-    test('when nothing has come for too long, one of those who are done sends them', () => {
-      const quiet = { ...busy, missing: [7], quietFor: 1300 };
-      const senders = places.filter((place) => sent({ ...quiet, place }) === 7);
-      // 7 is of the share of place 2, for whom it is not late.
-      assert.deepEqual(senders, [places[0], places[2]]);
+    test('when nothing comes from there, one of those who are done sends them', () => {
+      const silent = new Set([2]);
+      const senders = places.filter((place) => sent({ ...busy, missing: [7], place, silent }) === 7);
+      assert.equal(senders.length, 2);
+      assert.ok(senders.includes(places[2]));
     });
 
-    test('when nothing comes from him either, any of them may', () => {
-      const silent = { ...busy, missing: [7], quietFor: 2600 };
-      assert.equal(sent({ ...silent, place: { index: 3, of: 4 } }, 0.3), 7);
-      assert.equal(sent({ ...silent, place: { index: 3, of: 4 } }, 0.4), undefined);
+    test('nobody waits for the help of one from whom nothing comes', () => {
+      const [one] = places;
+      const others = new Set([1, 2, 3]);
+      for (const part of [2, 3, 4, 6, 7, 8])
+        assert.equal(sent({ ...busy, missing: [part], place: one, silent: others }), part);
     });
 
     test('who is left alone by the others takes all that is missing', () => {
@@ -232,41 +234,94 @@ describe('pods that send a file together, by a simulated clock', () => {
       (_, index) => (1500 * (Math.sin(99 * seed + 7.3 * index) + 1)) | 0,
     ).toSorted((a, b) => a - b);
 
-  for (const [what, parts, count, kind, most] of [
-    ['a lone pod sends it once', 40, 1, () => alike, 1],
-    ['two pods', 40, 2, () => alike, 1.05],
-    ['four pods', 40, 4, () => alike, 1.1],
-    ['eight pods', 40, 8, () => alike, 1.15],
-    ['eight pods with a large file', 170, 8, () => alike, 1.05],
-    ['thirty pods', 170, 30, () => alike, 1.2],
-    ['eight pods on fast links', 170, 8, () => ({ rate: 100 * MB }), 1.2],
-    ['a slow one among seven', 40, 8, (index: number) => ({ rate: (index === 3 ? 0.6 : 6) * MB }), 1.2],
+  const dying = (lives: number) => (index: number) => (index % 3 === 0 ? { ...alike, lives } : alike);
+  for (const [what, parts, count, dead, kind, most, seconds] of [
+    ['a lone pod sends it once', 40, 1, 0, () => alike, 1, 57],
+    ['two pods', 40, 2, 0, () => alike, 1.05, 32],
+    ['four pods', 40, 4, 0, () => alike, 1.1, 18],
+    ['eight pods', 40, 8, 0, () => alike, 1.15, 12],
+    ['eight pods with a large file', 170, 8, 0, () => alike, 1.05, 34],
+    ['thirty pods', 170, 30, 0, () => alike, 1.2, 14],
+    ['eight pods on fast links', 170, 8, 0, () => ({ rate: 100 * MB }), 1.2, 5],
     [
-      'three of eight that are killed',
+      'a slow one among seven',
       40,
       8,
-      (index: number) => (index % 3 === 0 ? { ...alike, lives: 2000 } : alike),
-      1.3,
+      0,
+      (index: number) => ({ rate: (index === 3 ? 0.6 : 6) * MB }),
+      1.2,
+      14,
     ],
-    [
-      'one of two that is killed',
-      40,
-      2,
-      (index: number) => (index === 0 ? { ...alike, lives: 2000 } : alike),
-      1.05,
-    ],
+    ['a fast one among seven', 40, 8, 0, (index: number) => ({ rate: (index === 3 ? 60 : 6) * MB }), 1.4, 10],
+    ['three of eight that are killed', 40, 8, 0, dying(2000), 1.2, 18],
+    ['three of eight that are killed late', 40, 8, 0, dying(6000), 1.2, 18],
+    ['one of two that is killed', 40, 2, 0, dying(2000), 1.05, 56],
+    ['two after two that were killed before', 170, 2, 2, () => ({ rate: 100 * MB }), 1.05, 10],
+    ['two after thirty that were killed before', 170, 2, 30, () => ({ rate: 100 * MB }), 1.1, 12],
+    ['one after nine that were killed before', 170, 1, 9, () => ({ rate: 100 * MB }), 1, 17],
+    ['four after four that were killed before', 170, 4, 4, () => alike, 1.2, 75],
   ] as const) {
-    test(`${what}: at most ${most} times its size leaves them`, () => {
-      for (let seed = 1; seed <= 20; seed += 1) {
+    test(`${what}: at most ${most} times its size leaves them, in ${seconds} s of that clock`, () => {
+      for (let seed = 1; seed <= 12; seed += 1) {
         const pods = joining(count, seed).map((joins, index) => {
           const { rate, lives = Infinity } = kind(index) as { rate: number; lives?: number };
           return { rate, joins, dies: joins + lives };
         });
-        const { ratio } = share(parts, pods, seed);
-        assert.ok(ratio <= most, `${ratio} with the seed ${seed}`);
+        const { ratio, time } = share(parts, pods, seed, dead);
+        assert.ok(ratio <= most, `${ratio} times with the seed ${seed}`);
+        assert.ok(time <= seconds * 1000, `${time} ms with the seed ${seed}`);
       }
     });
   }
+});
+
+describe('who is silent', () => {
+  const at = (missing: readonly number[], changes: Partial<Race> = {}): Omit<Race, 'silent'> => ({
+    missing,
+    inFlight: [],
+    place: { index: 0, of: 2 },
+    mine: 5,
+    theirs: 5,
+    partTime: 1000,
+    ...changes,
+  });
+
+  test('is a place that is at the same part for twice the time that one takes from here', () => {
+    const first = listen(NOTHING_HEARD, at([2]), 0);
+    assert.ok(!listen(first, at([2]), 2000).silent.has(1));
+    assert.ok(listen(first, at([2]), 2001).silent.has(1));
+  });
+
+  test('is none that goes on, however slowly it is looked at', () => {
+    const first = listen(NOTHING_HEARD, at([2, 4, 6, 8]), 0);
+    const next = [2, 4, 6, 8].filter((part) => part !== first.nexts.get(1)?.part);
+    assert.equal(listen(first, at(next), 60_000).silent.size, 0);
+  });
+
+  test('is none for a second, nor for five where nothing was sent from here yet', () => {
+    const first = listen(NOTHING_HEARD, at([2], { partTime: 10 }), 0);
+    assert.equal(listen(first, at([2], { partTime: 10 }), 1000).silent.size, 0);
+    assert.equal(listen(first, at([2], { partTime: 10 }), 1001).silent.size, 1);
+    assert.equal(listen(first, at([2], { mine: 0 }), 5000).silent.size, 0);
+    assert.equal(listen(first, at([2], { mine: 0 }), 5001).silent.size, 1);
+  });
+
+  test('may be one who only helps', () => {
+    const race = (missing: readonly number[]): Omit<Race, 'silent'> =>
+      at(missing, { place: { index: 0, of: 3 } });
+    // All of the share of place 2 is left: place 1 helps with the end of it.
+    const left = Array.from({ length: 30 }, (_, index) => 3 * index + 3);
+    assert.deepEqual(
+      [...listen(listen(NOTHING_HEARD, race(left), 0), race(left), 3000).silent].toSorted((a, b) => a - b),
+      [1, 2],
+    );
+  });
+
+  test('stays so until somebody comes or goes', () => {
+    const silent = listen(listen(NOTHING_HEARD, at([2, 4]), 0), at([2, 4]), 3000);
+    assert.ok(listen(silent, at([4]), 3100).silent.has(1));
+    assert.equal(listen(silent, at([4], { place: { index: 0, of: 3 } }), 3200).silent.size, 0);
+  });
 });
 
 describe('shares', () => {

@@ -1,4 +1,11 @@
-import { lookAgainAfter, nextMove, pauseFor, type Race } from '../../src/model/part-sharing.ts';
+import {
+  listen,
+  lookAgainAfter,
+  nextMove,
+  NOTHING_HEARD,
+  pauseFor,
+  type Race,
+} from '../../src/model/part-sharing.ts';
 
 /** One of the pods that hold the same file, and begin to send it. */
 export interface Pod {
@@ -26,13 +33,13 @@ const GIVE_UP_AFTER_MS = 600_000;
 
 /**
  * What becomes of pods that share a file of so many parts, by the decisions of `src/` and a clock of its own: nothing is
- * sent, and the same seed gives the same run. The links are all that limits.
+ * sent, and the same seed gives the same run. `dead` pods have begun before, and were killed. The links are all that limits.
  */
-export function share(parts: number, pods: readonly Pod[], seed: number): Sharing {
+export function share(parts: number, pods: readonly Pod[], seed: number, dead = 0): Sharing {
   const random = randomFrom(seed);
   /** When each part can be seen by all. */
   const bucket = new Map<number, number>();
-  const all = pods.map((pod) => new SimulatedPod(pod, parts, bucket, random));
+  const all = pods.map((pod) => new SimulatedPod(pod, parts, bucket, random, dead));
   let now = 0;
   while (all.some((pod) => pod.isAlive(now) && !pod.seesAll)) {
     now += STEP_MS;
@@ -49,6 +56,7 @@ class SimulatedPod {
   readonly #parts: number;
   readonly #bucket: Map<number, number>;
   readonly #random: () => number;
+  readonly #dead: number;
   readonly #seen = new Set<number>();
   readonly #mine = new Set<number>();
   readonly #inFlight = new Map<number, { left: number; readonly since: number }>();
@@ -56,16 +64,17 @@ class SimulatedPod {
   #place = { index: 0, of: 1 };
   #placedAt = -Infinity;
   #lookedAt = -Infinity;
-  #arrivalAt: number;
+  #heard = NOTHING_HEARD;
   #partTime = 200;
   #wakesAt = 0;
+  #isToListen = false;
 
-  constructor(pod: Pod, parts: number, bucket: Map<number, number>, random: () => number) {
+  constructor(pod: Pod, parts: number, bucket: Map<number, number>, random: () => number, dead: number) {
+    this.#dead = dead;
     this.#pod = pod;
     this.#parts = parts;
     this.#bucket = bucket;
     this.#random = random;
-    this.#arrivalAt = pod.joins;
   }
 
   get seesAll(): boolean {
@@ -85,12 +94,12 @@ class SimulatedPod {
     const hasEnded = this.#send(now);
     if (!hasEnded && now < this.#wakesAt) return;
     for (;;) {
-      if (now >= this.#lookedAt + lookAgainAfter(this.#race(now))) this.#look(now, joined);
-      const move = nextMove(this.#race(now), this.#random);
+      if (now >= this.#lookedAt + lookAgainAfter(this.#race())) this.#look(now, joined);
+      const move = nextMove(this.#race());
       if (move.kind === 'wait') break;
       this.#inFlight.set(move.part, { left: PART, since: now });
     }
-    this.#wakesAt = now + pauseFor(this.#race(now));
+    this.#wakesAt = now + pauseFor(this.#race());
   }
 
   #send(now: number): boolean {
@@ -107,31 +116,29 @@ class SimulatedPod {
       this.#mine.add(part);
       this.#partTime = now - flight.since;
       if (!this.#bucket.has(part)) this.#bucket.set(part, now + SEEN_AFTER_MS);
-      this.#arrived(part, now);
+      this.#seen.add(part);
     }
     return hasEnded;
   }
 
   #look(now: number, joined: readonly SimulatedPod[]): void {
     if (now - this.#placedAt >= PLACE_AGAIN_AFTER_MS) {
-      this.#place = { index: joined.indexOf(this), of: joined.length };
+      this.#place = { index: this.#dead + joined.indexOf(this), of: this.#dead + joined.length };
       this.#placedAt = now;
+      this.#isToListen = true;
     }
     for (const [part, seenAt] of this.#bucket) {
       if (seenAt > now || this.#seen.has(part)) continue;
-      this.#arrived(part, now);
+      this.#seen.add(part);
       this.#inFlight.delete(part);
     }
     this.#before ??= this.#seen.size;
     this.#lookedAt = now;
+    if (this.#isToListen) this.#heard = listen(this.#heard, this.#race(), now);
+    this.#isToListen = false;
   }
 
-  #arrived(part: number, now: number): void {
-    if (!this.#seen.has(part)) this.#arrivalAt = now;
-    this.#seen.add(part);
-  }
-
-  #race(now: number): Race {
+  #race(): Race {
     const numbers = Array.from({ length: this.#parts }, (_, index) => index + 1);
     return {
       missing: numbers.filter((part) => !this.#seen.has(part) && !this.#inFlight.has(part)),
@@ -140,7 +147,7 @@ class SimulatedPod {
       mine: this.#mine.size,
       theirs: this.#seen.size - this.#mine.size - (this.#before ?? 0),
       partTime: this.#partTime,
-      quietFor: now - this.#arrivalAt,
+      silent: this.#heard.silent,
     };
   }
 }

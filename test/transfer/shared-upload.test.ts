@@ -132,6 +132,45 @@ test('what a part that arrives while somebody else completes it makes of the upl
   assert.deepEqual(bucket.uploads, []);
 });
 
+test('a wrong object whose upload somebody takes away is not taken for replaced', async () => {
+  const { bucket, bytes, send } = fresh(4 * PART);
+  bucket.objects.set(KEY, { bytes: randomBytes(bytes.length), etag: 'wrong' });
+  bucket.refuse = (call, _key, count) => {
+    if (call !== 'putPart' || count !== 2) return undefined;
+    bucket.uploads.length = 0;
+    return 'object-upload-gone';
+  };
+  assert.equal(await send({ key: KEY, turn: 0, replaces: 'wrong' }), true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+});
+
+test('a pod that is stopped while it chooses leaves its upload to who has joined it', async () => {
+  const { bucket, bytes, send } = fresh(4 * PART);
+  bucket.pace = 5;
+  bucket.objects.set(KEY, { bytes: randomBytes(bytes.length), etag: 'wrong' });
+  const wrong: ObjectToShare = { key: KEY, turn: 0, replaces: 'wrong' };
+  const stop = new AbortController();
+  const stopped = send(wrong, 0, stop.signal);
+  await eventually(() => bucket.uploads.length === 1);
+  const other = send(wrong);
+  await eventually(() => bucket.uploads.length === 2);
+  stop.abort(new ModelCacheError('interrupted', 'SIGTERM'));
+  await assert.rejects(stopped);
+  assert.equal(await other, true);
+  assert.ok(bucket.objects.get(KEY)?.bytes.equals(bytes));
+});
+
+test('an object that is completed while a pod begins its own upload is not sent again', async () => {
+  const { bucket, bytes, send } = fresh(4 * PART);
+  bucket.refuse = (call) => {
+    if (call === 'create') bucket.objects.set(KEY, { bytes, etag: 'by another pod' });
+    return undefined;
+  };
+  assert.equal(await send(), true);
+  assert.equal(bucket.bytesSent, 0);
+  assert.deepEqual(bucket.uploads, []);
+});
+
 test('an upload that somebody takes away is begun anew', async () => {
   const { bucket, bytes, send } = fresh(4 * PART);
   bucket.refuse = (call, _key, count) =>
