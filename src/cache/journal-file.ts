@@ -86,15 +86,16 @@ export async function readJournal(path: string): Promise<Journal | undefined> {
 
 /** A regular file of this user that has this one name: nothing else is opened, or waited for. */
 export async function openOwn(path: string, access: number): Promise<FileHandle | undefined> {
+  let file: FileHandle | undefined;
   try {
     // A device could do something by being opened.
     if (!(await lstat(path)).isFile()) return undefined;
-    const file = await open(path, access | O_NOFOLLOW | O_NONBLOCK);
+    file = await open(path, access | O_NOFOLLOW | O_NONBLOCK);
     const stats = await file.stat();
     if (stats.isFile() && stats.uid === process.geteuid?.() && stats.nlink === 1) return file;
-    await file.close();
-    return undefined;
   } catch {
-    return undefined;
+    // It cannot be looked at.
   }
+  await file?.close().catch(() => undefined);
+  return undefined;
 }

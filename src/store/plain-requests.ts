@@ -96,7 +96,8 @@ export class PlainRequests {
     const error = this.names.explain(key, faultOf(refusal));
     const isOfObject = error instanceof ModelCacheError && error.code.startsWith('object-');
     const { status } = refusal;
-    const isTransient = status === 429 || status >= 500;
+    // A balancer says 408 to a connection that has been idle.
+    const isTransient = status === 408 || status === 429 || status >= 500;
     return isOfObject || isTransient ? error : new NotPlain(`status ${status}`, { status });
   }
 

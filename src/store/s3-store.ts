@@ -184,8 +184,13 @@ export class S3Store implements Store {
 
   #fetch(order: RangeOrder): Promise<void> {
     let received = 0;
+    let isCut = false;
     const counted: RangeOrder = {
       ...order,
+      onCut: (end) => {
+        isCut = true;
+        order.onCut(end);
+      },
       onBytes: (count) => {
         received += count;
         order.onBytes(count);
@@ -194,7 +199,7 @@ export class S3Store implements Store {
     return this.#plainRanges(
       (plain) => plain.fetch(counted),
       (ranges) => ranges.fetch(order),
-      () => received > 0,
+      () => received > 0 || isCut,
     );
   }
 

@@ -110,7 +110,7 @@ export class Pacer {
 
   #sample(): void {
     const now = performance.now();
-    const bytes = this.#progress.bytesDone;
+    const bytes = this.#progress.bytesCome;
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
     this.#rate = rate;
     const isFull = this.lanes.isFull || this.smallLanes.isFull;

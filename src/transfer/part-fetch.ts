@@ -1,9 +1,7 @@
 import type { ByteRange } from '../model/parts.ts';
 import type { Flight } from '../model/stragglers.ts';
-import { isWorthRetrying, type Cut } from '../store/store.ts';
-import { withRetries } from './retry.ts';
-
-export const ATTEMPTS = 5;
+import type { Cut } from '../store/store.ts';
+import { persistently } from './retry.ts';
 
 /** What is asked of a store, once. */
 export interface PartRequest {
@@ -84,7 +82,11 @@ export class PartFetch implements Flight {
 
   /** Settles when nothing of it is under way any more. */
   run(): Promise<void> {
-    return withRetries(ATTEMPTS, isWorthRetrying, this.#tools.signal, () => this.#askUntilOneIsDone());
+    return persistently(
+      this.#tools.signal,
+      () => this.#askUntilOneIsDone(),
+      () => this.#reached,
+    );
   }
 
   /** What is at `end` and behind it is given back, unless it has come so far. */

@@ -4,6 +4,8 @@ const DISK_NEWS_MS = 1000;
 /** What has moved so far. Only numbers: the log line, the watchdog and the report read it. */
 export class Progress {
   bytesDone = 0;
+  /** All that has come, what had to be thrown away included. */
+  bytesCome = 0;
   filesDone = 0;
   bytesTotal = 0;
   filesTotal = 0;
@@ -31,6 +33,7 @@ export class Progress {
 
   addBytes(bytes: number): void {
     this.bytesDone += bytes;
+    this.bytesCome += bytes;
     this.#diskBusy = undefined;
     this.sign();
   }
@@ -46,6 +49,13 @@ export class Progress {
   diskBusyMs(now: number): number {
     if (this.#diskBusy === undefined || now - this.#diskBusy.until > DISK_NEWS_MS) return 0;
     return now - this.#diskBusy.since;
+  }
+
+  /** This process has not run for a while: nobody has been silent meanwhile. */
+  beginAnew(): void {
+    this.sign();
+    this.diskSign();
+    this.#diskBusy = undefined;
   }
 
   /** The disk has shown that it lives. */

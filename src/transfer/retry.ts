@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { toModelCacheError } from '../errors.ts';
+import { isWorthRetrying } from '../store/store.ts';
 
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 10_000;
@@ -16,8 +18,49 @@ export async function withRetries<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (failures >= attempts || !isWorthIt(error)) throw error;
-      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1)) * (0.5 + Math.random());
-      await sleep(pause, undefined, { signal });
+      await pauseAfter(failures, LONGEST_PAUSE_MS, signal);
     }
   }
+}
+
+const ATTEMPTS = 5;
+/** A store that is begun anew, or has too much to do, is there again after some seconds. */
+const MAY_PASS: ReadonlySet<string> = new Set(['store-unreachable', 'store-throttled']);
+const PASSES_WITHIN_MS = 10_000;
+const LONGEST_PAUSE_OF_A_GET_MS = 2400;
+
+/**
+ * The same for what brings something with each try: five times in a row without that, and for longer where the store is
+ * not there or has too much to do. `reached` says how far it has come. Throws what no other try will better at once.
+ */
+export async function persistently<T>(
+  signal: AbortSignal,
+  attempt: () => Promise<T>,
+  reached: () => number = () => 0,
+): Promise<T> {
+  let best = reached();
+  let failures = 0;
+  let failedSince = 0;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isWorthRetrying(error)) throw error;
+      if (reached() > best) failures = 0;
+      best = reached();
+      failures += 1;
+      if (failures === 1) failedSince = performance.now();
+      const mayPass = MAY_PASS.has(toModelCacheError(error).code);
+      const isInVain =
+        failures >= ATTEMPTS && !(mayPass && performance.now() < failedSince + PASSES_WITHIN_MS);
+      if (isInVain) throw error;
+      await pauseAfter(failures, LONGEST_PAUSE_OF_A_GET_MS, signal);
+    }
+  }
+}
+
+async function pauseAfter(failures: number, longest: number, signal: AbortSignal): Promise<void> {
+  const pause = Math.min(longest, FIRST_PAUSE_MS * 2 ** (failures - 1)) * (0.5 + Math.random());
+  await sleep(pause, undefined, { signal });
 }

@@ -2,12 +2,11 @@ import { rmSync } from 'node:fs';
 import { toModelCacheError } from '../errors.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, digestsAgree, firstMismatch } from '../model/digest.ts';
-import { isWorthRetrying, type FileOrder } from '../store/store.ts';
+import type { FileOrder } from '../store/store.ts';
 import type { MadeFile } from '../wire/messages.ts';
 import { atMostTwice, type CorruptObject } from './at-most-twice.ts';
 import type { FetchTools } from './object-fetch.ts';
-import { ATTEMPTS } from './part-fetch.ts';
-import { withRetries } from './retry.ts';
+import { persistently } from './retry.ts';
 import type { VerifiedFile } from './verified-file.ts';
 import { WrongContent } from './wrong-content.ts';
 
@@ -103,7 +102,7 @@ export class SmallFiles {
       return this.#verify(file, await made.promise);
     };
     return atMostTwice({ key, signal: this.#signal, onCorrupt: this.#onCorrupt }, () =>
-      withRetries(ATTEMPTS, isWorthRetrying, this.#signal, tryOnce),
+      persistently(this.#signal, tryOnce),
     );
   }
 

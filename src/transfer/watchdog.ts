@@ -17,6 +17,8 @@ export interface Patience {
 }
 
 const LOOK_EVERY_MS = 200;
+/** Who looks so late was stopped (`docker pause`), and what has come meanwhile is not heard yet. */
+const FROZEN_MS = 2000;
 
 /**
  * Runs `work` with a signal that aborts when the store keeps it waiting too long, or when `outer` aborts. The reason
@@ -32,8 +34,15 @@ export async function withPatience<T>(
   const giveUp = (error: unknown): void => controller.abort(error);
   const onOuter = (): void => giveUp(outer.reason);
   const speed = new SpeedWindow(patience, progress);
+  let lookedAt = performance.now();
   const timer = setInterval(() => {
-    const reason = reasonToStop(patience, progress, speed, performance.now());
+    const now = performance.now();
+    if (now - lookedAt > FROZEN_MS) {
+      progress.beginAnew();
+      speed.restart(now);
+    }
+    lookedAt = now;
+    const reason = reasonToStop(patience, progress, speed, now);
     if (reason !== undefined) giveUp(reason);
   }, LOOK_EVERY_MS);
   outer.addEventListener('abort', onOuter, { once: true });
@@ -101,16 +110,16 @@ class SpeedWindow {
   constructor(patience: Patience, progress: Progress) {
     this.#patience = patience;
     this.#progress = progress;
-    this.#restart(performance.now());
+    this.restart(performance.now());
   }
 
   reasonToStop(now: number): ModelCacheError | undefined {
     const { minSpeed, speedWindow } = this.#patience;
     const isMovingBytes = this.#progress.waiting > 0 && this.#progress.bytesTotal > 0;
-    if (minSpeed <= 0 || !isMovingBytes) this.#restart(now);
+    if (minSpeed <= 0 || !isMovingBytes) this.restart(now);
     if (now - this.#start < speedWindow) return undefined;
     const speed = ((this.#moved() - this.#movedAtStart) * 1000) / (now - this.#start);
-    this.#restart(now);
+    this.restart(now);
     if (speed >= minSpeed) return undefined;
     return new ModelCacheError('store-slow', `slower than --min-speed over ${seconds(speedWindow)}`, {
       wanted: `${(minSpeed / 1e6).toFixed(1)} MB/s`,
@@ -119,10 +128,10 @@ class SpeedWindow {
   }
 
   #moved(): number {
-    return this.#progress.bytesDone + this.#progress.filesDone * BYTES_FOR_A_FILE;
+    return this.#progress.bytesCome + this.#progress.filesDone * BYTES_FOR_A_FILE;
   }
 
-  #restart(now: number): void {
+  restart(now: number): void {
     this.#start = now;
     this.#movedAtStart = this.#moved();
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { soon } from '../store/bodies.ts';
-import { withRetries } from '../../src/transfer/retry.ts';
+import { ModelCacheError, type ErrorCode } from '../../src/errors.ts';
+import { persistently, withRetries } from '../../src/transfer/retry.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -51,6 +52,50 @@ test('an abort during the try is its reason', async () => {
     /enough/,
   );
 });
+
+test('what brings something with each try goes on for as long as it does', async (context) => {
+  context.mock.method(Math, 'random', () => -0.49);
+  let reached = 0;
+  const attempt = (): Promise<string> => {
+    reached += 1;
+    return reached < 20 ? Promise.reject(refusal('store-unreachable')) : Promise.resolve('done');
+  };
+  assert.equal(await soon(persistently(NEVER, attempt, () => reached)), 'done');
+});
+
+for (const [code, passes] of [
+  ['store-throttled', true],
+  ['store-unreachable', true],
+  ['store-failed', false],
+] as const) {
+  test(`${code} is ${passes ? 'waited for some seconds, and then' : ''} thrown after five tries`, async (context) => {
+    let now = 0;
+    context.mock.method(performance, 'now', () => now);
+    context.mock.method(Math, 'random', () => -0.49);
+    let tries = 0;
+    const attempt = (): Promise<never> => {
+      tries += 1;
+      now += 900;
+      return Promise.reject(refusal(code));
+    };
+    await assert.rejects(soon(persistently(NEVER, attempt)), { code });
+    assert.equal(tries, passes ? 13 : 5);
+  });
+}
+
+test('what no other try can better is thrown at once', async () => {
+  let tries = 0;
+  const attempt = (): Promise<never> => {
+    tries += 1;
+    return Promise.reject(refusal('store-denied'));
+  };
+  await assert.rejects(persistently(NEVER, attempt), { code: 'store-denied' });
+  assert.equal(tries, 1);
+});
+
+function refusal(code: ErrorCode): ModelCacheError {
+  return new ModelCacheError(code, 'no');
+}
 
 function failing(times: number): { readonly attempt: () => Promise<string>; readonly count: () => number } {
   let calls = 0;

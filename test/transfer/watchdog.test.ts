@@ -131,6 +131,38 @@ test('fast enough over the window is fast enough', async () => {
   await withPatience(limits, progress, NEVER, () => trickle(progress, 5e6, 15));
 });
 
+test('a large file that came wrong has come all the same: it is not slow', async (context) => {
+  const tick = clock(context);
+  const progress = new Progress();
+  progress.expect(2, 1e9);
+  await withPatience(patience({ minSpeed: 5e6, speedWindow: 1000 }), progress, NEVER, (signal) =>
+    progress.whileWaiting(() => {
+      for (let round = 0; round < 40; round += 1) {
+        tick(100);
+        progress.addBytes(1e6);
+        if (round === 25) progress.takeBack(20e6);
+      }
+      return stopped(signal, false);
+    }),
+  );
+});
+
+test('a process that was stopped for longer than --stall finds nobody silent when it goes on', async (context) => {
+  const tick = clock(context);
+  const progress = new Progress();
+  progress.expect(1, 1e9);
+  await withPatience(patience({ stall: 3000, minSpeed: 5e6, speedWindow: 2000 }), progress, NEVER, (signal) =>
+    progress.whileWaiting(() => {
+      tick(100);
+      tick(60_000);
+      tick(2900);
+      progress.addBytes(20e6);
+      tick(100);
+      return stopped(signal, false);
+    }),
+  );
+});
+
 test('a --min-speed of 0 is none, and so is a stall of 0', async () => {
   const progress = new Progress();
   progress.expect(1, 1e9);
