@@ -69,6 +69,11 @@ export function isThere(listing: Listing, key: string): boolean {
   return listing.has(key) && !listing.has(doomedKey(key));
 }
 
+/** Whether nothing is known of an object, neither that it is there nor that it is about to go. */
+export function isLacking(listing: Listing, key: string): boolean {
+  return !listing.has(key) && !listing.has(doomedKey(key));
+}
+
 /** The mark by which `prune` says that an object is about to go. */
 export function doomedKey(key: string): string {
   return `${DOOMED_PREFIX}${key}`;

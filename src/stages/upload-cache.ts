@@ -17,6 +17,7 @@ import { sendFiles, type SentFile } from '../transfer/upload.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Context } from './context.ts';
 import type { FileFailure } from '../model/file-failure.ts';
+import { bucketNow } from './bucket-now.ts';
 import { scanLocal, type LocalCache } from './local-cache.ts';
 import type { BucketContents } from './read-bucket.ts';
 import { setAsideMoving, setAsideUnfinished } from './unfinished.ts';
@@ -100,7 +101,9 @@ export async function executeUpload(
     onFailure: ({ item, error }) => onFailure({ tree: item.tree.tree, path: item.file.path, error }),
   });
   for (const { item } of sent) state.forgetCorrupt(item.key);
-  const seen = withSent(listing, sent);
+  const trees = new Set(inventory.trees.map(({ tree }) => tree));
+  const before = { views, seen: withSent(listing, sent) };
+  const now = await bucketNow(before, trees, sent.length > 0, tools);
   const known = [
     ...sent.map(({ item, digests, parts }) => ({
       tree: item.tree,
@@ -110,7 +113,7 @@ export async function executeUpload(
     })),
     ...plan.present.map(({ tree, file }) => ({ tree, file, digests: file.digests ?? {} })),
   ];
-  const manifests = await writeManifests({ known, inventory, views, seen }, { state, onFailure, ...tools });
+  const manifests = await writeManifests({ known, inventory, ...now }, { state, onFailure, ...tools });
   return { sent, manifests };
 }
 
