@@ -23,7 +23,12 @@ export interface MultipartCalls {
     signal: AbortSignal | undefined,
   ): Promise<Page<SentPart, string>>;
   putPart(upload: OpenUpload, part: PartToSend, signal: AbortSignal | undefined): Promise<string>;
-  complete(upload: OpenUpload, parts: readonly SentPart[], signal: AbortSignal | undefined): Promise<void>;
+  complete(
+    upload: OpenUpload,
+    parts: readonly SentPart[],
+    signal: AbortSignal | undefined,
+    onSign?: () => void,
+  ): Promise<void>;
   /** `object-upload-gone` for one that is gone. */
   abort(upload: OpenUpload, signal: AbortSignal | undefined): Promise<void>;
 }

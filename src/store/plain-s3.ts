@@ -82,7 +82,7 @@ export class PlainS3 {
     };
     const request = await this.#requests.sign(undefined, { method: 'GET', query });
     const answer = await this.#requests.ask(undefined, request, signal, { onSign });
-    if (answer.status !== 200) throw new NotPlain(`status ${answer.status} for a listing`);
+    if (answer.status !== 200) throw this.#requests.refused(undefined, answer);
     const page = plainly(() => parseListing(answer.body));
     return {
       entries: page.entries.flatMap((entry) => listedObject(entry, names, fullPrefix, page.isEncoded)),

@@ -85,6 +85,7 @@ export class PlainUploads implements MultipartCalls {
     { key, id }: OpenUpload,
     parts: readonly SentPart[],
     signal: AbortSignal | undefined,
+    onSign: () => void = () => undefined,
   ): Promise<void> {
     const body = completionOf(parts);
     const request = await this.#requests.sign(key, {
@@ -93,7 +94,7 @@ export class PlainUploads implements MultipartCalls {
       headers: { 'content-type': 'application/xml', 'content-length': String(body.length) },
       signedHeaders: { 'x-amz-content-sha256': hash('sha256', body) },
     });
-    const asking = this.#requests.ask(key, request, signal, { body, mayTakeLong: true });
+    const asking = this.#requests.ask(key, request, signal, { body, mayTakeLong: true, onSign });
     const answer = await this.#asked(key, asking);
     // A store that takes long says 200 before it knows how it ends.
     if (isError(answer)) throw this.#requests.refused(key, { ...answer, status: 500 });

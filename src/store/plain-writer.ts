@@ -25,10 +25,12 @@ export class PlainWriter {
   /** Undefined: there is none. */
   async head(key: string, signal: AbortSignal | undefined): Promise<StoredObject | undefined> {
     const request = await this.#requests.sign(key, { method: 'HEAD' });
-    const { status, headers } = await this.#requests.ask(key, request, signal);
+    const answer = await this.#requests.ask(key, request, signal);
+    const { status, headers } = answer;
     if (status === 404) return undefined;
+    if (status !== 200) throw this.#requests.refused(key, answer);
     const size = Number(headers['content-length']);
-    if (status !== 200 || !Number.isSafeInteger(size)) throw new NotPlain(`status ${status} for an object`);
+    if (!Number.isSafeInteger(size)) throw new NotPlain('an object without a size');
     return { key, size, etag: headers['etag'] ?? '' };
   }
 

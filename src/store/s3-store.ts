@@ -93,17 +93,24 @@ export class S3Store implements Store {
   }
 
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#plainly(
-      async (plain) => (await plain.writer()).head(key, signal),
-      (sdk) => sdk.head(key, signal),
+    return this.#small(
+      signal,
+      async (plain, signal) => (await plain.writer()).head(key, signal),
+      (sdk, signal) => sdk.head(key, signal),
     );
   }
 
   put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
-    return this.#plainly(
-      async (plain) => (await plain.writer()).put(key, bytes, signal),
-      (sdk) => sdk.put(key, bytes, signal),
-      'sending',
+    const put = (signal: AbortSignal | undefined): Promise<void> =>
+      this.#plainly(
+        async (plain) => (await plain.writer()).put(key, bytes, signal),
+        (sdk) => sdk.put(key, bytes, signal),
+        'sending',
+      );
+    // Larger ones may be on their way for long without a word.
+    if (bytes.length > SOON_SENT_BYTES) return put(signal);
+    return orBeside(rangePatience(this.#settings.idleTimeout), signal, put, async (signal) =>
+      (await this.#bySdk()).put(key, bytes, signal),
     );
   }
 
@@ -133,7 +140,7 @@ export class S3Store implements Store {
     );
   }
 
-  /** What is read in one answer. One connection that says nothing is not yet a store that says nothing. */
+  /** What is asked in a few words. One connection that says nothing is not yet a store that says nothing. */
   #small<T>(
     signal: AbortSignal | undefined,
     byPlain: (plain: PlainS3, signal: AbortSignal, onSign: () => void) => Promise<T>,
@@ -260,6 +267,8 @@ export class S3Store implements Store {
     return this.#sdk;
   }
 }
+
+const SOON_SENT_BYTES = 256 * 1024;
 
 /** A silent store has been waited for long enough. */
 function isTriedAgain(error: unknown): boolean {

@@ -40,8 +40,13 @@ export class S3Uploads implements Multiparts {
     return this.#by('bytes', (calls) => calls.putPart(upload, part, signal));
   }
 
-  complete(upload: OpenUpload, parts: readonly SentPart[], signal?: AbortSignal): Promise<void> {
-    return this.#by('words', (calls) => calls.complete(upload, parts, signal));
+  complete(
+    upload: OpenUpload,
+    parts: readonly SentPart[],
+    signal?: AbortSignal,
+    onSign?: () => void,
+  ): Promise<void> {
+    return this.#by('words', (calls) => calls.complete(upload, parts, signal, onSign));
   }
 
   async abort(upload: OpenUpload, signal?: AbortSignal): Promise<void> {

@@ -122,8 +122,13 @@ export interface Multiparts {
   parts(upload: OpenUpload, signal?: AbortSignal): Promise<readonly SentPart[]>;
   /** Returns the part's ETag. What was under this number is replaced. */
   putPart(upload: OpenUpload, part: PartToSend, signal?: AbortSignal): Promise<string>;
-  /** The object is made of exactly these parts, in the order of their numbers. */
-  complete(upload: OpenUpload, parts: readonly SentPart[], signal?: AbortSignal): Promise<void>;
+  /** The object is made of exactly these parts, in the order of their numbers. That may take the store long: it gives signs. */
+  complete(
+    upload: OpenUpload,
+    parts: readonly SentPart[],
+    signal?: AbortSignal,
+    onSign?: () => void,
+  ): Promise<void>;
   /** Nothing happens to one that is gone. */
   abort(upload: OpenUpload, signal?: AbortSignal): Promise<void>;
 }

@@ -229,7 +229,8 @@ function waitedFor(multiparts: Multiparts, progress: Progress): Multiparts {
     create: (...call) => progress.whileWaiting(() => multiparts.create(...call)),
     parts: (...call) => progress.whileWaiting(() => multiparts.parts(...call)),
     putPart: (...call) => progress.whileWaiting(() => multiparts.putPart(...call)),
-    complete: (...call) => progress.whileWaiting(() => multiparts.complete(...call)),
+    complete: (upload, parts, signal) =>
+      progress.whileWaiting(() => multiparts.complete(upload, parts, signal, () => progress.sign())),
     abort: (...call) => progress.whileWaiting(() => multiparts.abort(...call)),
   };
 }

@@ -89,10 +89,12 @@ for (const [where, before, after] of [
     await withServer(
       (_, response) => slowly(response, before, `${after}${DONE}`),
       async ({ endpoint, seen }) => {
+        let signs = 0;
         await withS3Store({ endpoint, idleTimeout: 200 }, ({ multiparts }) =>
-          soon(multiparts.complete(UPLOAD, [PART])),
+          soon(multiparts.complete(UPLOAD, [PART], undefined, () => (signs += 1))),
         );
         assert.equal(seen.length, 1);
+        assert.ok(signs > 10, `${signs} signs`);
       },
     );
   });

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { explain, ModelCacheError } from '../../src/errors.ts';
+import { S3Store } from '../../src/store/s3-store.ts';
 import { readSmall } from '../../src/store/store.ts';
 import { drain, listed, soon } from './bodies.ts';
 import { until } from './multiparts-conformance.ts';
 import { answerError, answerPage, withServer, type Script } from './scripted-s3.ts';
-import { withS3Store } from './s3-settings.ts';
+import { s3Settings, withS3Store } from './s3-settings.ts';
 
 test('a continuation token that comes twice ends the listing with an error, not a loop', async () => {
   const script: Script = (_, response, count) => answerPage(response, `models/k${count}`, 'again');
@@ -157,6 +158,42 @@ test('an object that comes slowly is asked for once; one of which nothing comes,
     });
   });
 });
+
+for (const method of ['HEAD', 'PUT'] as const) {
+  test(`a ${method} of which nothing comes is asked once more beside`, async () => {
+    const script: Script = (_, response, count) => {
+      if (count > 1)
+        response.writeHead(200, { etag: '"e"', 'content-length': method === 'HEAD' ? 5 : 0 }).end();
+    };
+    await withServer(script, async ({ endpoint, seen }) => {
+      await withS3Store({ endpoint, idleTimeout: 2000 }, async (store) => {
+        if (method === 'PUT') await soon(store.put('k', Buffer.from('bytes')));
+        else assert.equal((await soon(store.head('k')))?.size, 5);
+      });
+      assert.deepEqual(
+        seen.map((request) => request.method),
+        [method, method],
+      );
+    });
+  });
+}
+
+for (const status of [408, 429, 500, 503]) {
+  test(`${status} to a listing, once, leaves the next one as it was`, async () => {
+    const told: string[] = [];
+    const script: Script = (_, response, count) => {
+      if (count === 1) return void response.writeHead(status, { 'content-length': 0 }).end();
+      response.writeHead(200, { 'content-type': 'application/xml' });
+      response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
+    };
+    await withServer(script, async ({ endpoint }) => {
+      const store = await S3Store.open(s3Settings({ endpoint }), { onOnlySdk: (why) => void told.push(why) });
+      assert.deepEqual(await soon(Array.fromAsync(store.list(''))), []);
+      store.close();
+    });
+    assert.deepEqual(told, []);
+  });
+}
 
 test('a server that ignores the range is refused before a byte is taken for another', async () => {
   const script: Script = (_, response) => {

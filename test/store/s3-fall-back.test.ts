@@ -281,7 +281,7 @@ test('a listing in chunks is plain; one that is odd leaves listings to the SDK, 
       assert.deepEqual(await listed(store, 'odd'), ['odd']);
       assert.equal(await outcomeOfFile(store), true);
       assert.deepEqual(seen.map(askerOf), ['own', 'own', 'sdk', 'sdk', 'own']);
-      assert.deepEqual(told, ['status 307 for a listing']);
+      assert.deepEqual(told, ['status 307']);
     });
   });
 });
