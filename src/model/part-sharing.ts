@@ -93,8 +93,8 @@ export interface Race {
   /** How many parts were sent from here, and by others, since this pod joined. */
   readonly mine: number;
   readonly theirs: number;
-  /** What one part takes from here, in milliseconds. */
-  readonly partTime: number;
+  /** What one part takes from here, in milliseconds; before one was sent, what it took others. Undefined: nobody knows. */
+  readonly partTime: number | undefined;
   /** Places from which nothing comes. */
   readonly silent: ReadonlySet<number>;
 }
@@ -167,12 +167,25 @@ export const NOTHING_HEARD: Heard = { of: 1, nexts: new Map(), silent: new Set()
 
 /** A place is silent when what it is at takes so many times what a part takes from here, and longer than a look or two. */
 const LATE = 2;
-const LATE_AT_LEAST_MS = 1000;
-/** Where nothing has been sent from here yet, to compare with. */
+const LATE_AT_LEAST_MS = 800;
+/** Where there is nothing to compare with. */
 const LATE_AT_FIRST_MS = 5000;
 
-function lateAfter({ mine, partTime }: Pick<Race, 'mine' | 'partTime'>): number {
-  return mine === 0 ? LATE_AT_FIRST_MS : Math.max(LATE_AT_LEAST_MS, LATE * partTime);
+function lateAfter({ partTime }: Pick<Race, 'partTime'>): number {
+  return partTime === undefined ? LATE_AT_FIRST_MS : Math.max(LATE_AT_LEAST_MS, LATE * partTime);
+}
+
+/**
+ * What a part took those who sent the parts that are there, in milliseconds, as far as it can be told: the upload may
+ * have been left and gone on with.
+ */
+export function partTimeOfOthers(
+  { initiated }: { readonly initiated: number },
+  there: readonly { readonly modified: number }[],
+): number | undefined {
+  if (there.length === 0) return undefined;
+  const newest = Math.max(...there.map(({ modified }) => modified));
+  return Math.min(LATE_AT_FIRST_MS / LATE, Math.max(0, newest - initiated) / there.length);
 }
 
 /** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
@@ -226,9 +239,12 @@ function othersIn({ mine, theirs, place }: Race): number {
   return worth > NOBODY ? Math.max(worth, Math.min(place.of - 1, 4 * worth)) : worth;
 }
 
+/** Until a part has shown how long one takes. */
+const FIRST_PART_TIME_MS = 200;
+
 /** How old, in milliseconds, one's picture of the upload may be. */
 export function lookAgainAfter(race: Race): number {
-  const { mine, partTime } = race;
+  const { mine, partTime = FIRST_PART_TIME_MS } = race;
   const isMostLikelyAlone = !hasOthers(race) && mine >= 2 * UNTIL_ALONE;
   return isMostLikelyAlone
     ? Math.min(5000, Math.max(1000, partTime))
@@ -236,6 +252,6 @@ export function lookAgainAfter(race: Race): number {
 }
 
 /** How long to wait, in milliseconds, where there is nothing to send now. */
-export function pauseFor({ partTime }: Race): number {
+export function pauseFor({ partTime = FIRST_PART_TIME_MS }: Race): number {
   return Math.min(1000, Math.max(50, partTime / 4));
 }

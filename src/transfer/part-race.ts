@@ -6,6 +6,7 @@ import {
   mayBeMd5,
   nextMove,
   NOTHING_HEARD,
+  partTimeOfOthers,
   pauseFor,
   rangeOfPart,
   rightParts,
@@ -18,10 +19,8 @@ import type { Lanes } from './lanes.ts';
 import { Flight, OpaqueEtags, PartSender, type SenderTools } from './part-sender.ts';
 import type { PartsProof } from './parts-proof.ts';
 
-/** Until a part has shown how long one takes. */
-const FIRST_PART_TIME_MS = 200;
 /** Pods come and go; who takes which share need not be known to the second. */
-const PLACE_AGAIN_AFTER_MS = 500;
+const PLACE_AGAIN_AFTER_MS = 300;
 
 export interface RaceTools extends SenderTools {
   /** Of all files together. */
@@ -78,7 +77,7 @@ class PartRace {
   #looking: Promise<void> | undefined;
   #place: Place = { index: 0, of: 1 };
   #placedAt = -Infinity;
-  #partTime = FIRST_PART_TIME_MS;
+  #partTime: number | undefined;
   #heard = NOTHING_HEARD;
   readonly #ending = new AbortController();
 
@@ -154,6 +153,7 @@ class PartRace {
     }
     if (listed.some(({ etag }) => !mayBeMd5(etag))) throw new OpaqueEtags();
     this.#hasOthers ||= this.#place.of > 1 || listed.some(({ number }) => !this.#isMine(number));
+    this.#partTime ??= partTimeOfOthers(this.#meeting.upload, listed);
     for (const [number, part] of rightParts(this.#own, listed)) {
       if (!this.#there.has(number) && this.#lookedAt === undefined) this.#before.add(number);
       this.#there.set(number, part);

@@ -24,14 +24,18 @@ export async function withRetries<T>(
 }
 
 const ATTEMPTS = 5;
-/** A store that is begun anew, or has too much to do, is there again after some seconds. */
-const MAY_PASS: ReadonlySet<string> = new Set(['store-unreachable', 'store-throttled']);
-const PASSES_WITHIN_MS = 10_000;
-const LONGEST_PAUSE_OF_A_GET_MS = 2400;
+/** A store that is begun anew, or has too much to do, is there again after so many milliseconds. */
+const PASSES_WITHIN: Readonly<Record<string, number>> = {
+  'store-unreachable': 5000,
+  'store-throttled': 10_000,
+};
+const LONGEST_PAUSE_OF_A_GET_MS = 1200;
+/** A try that brings less is none that anybody could wait for. */
+const NEWS_BYTES = 256 * 1024;
 
 /**
- * The same for what brings something with each try: five times in a row without that, and for longer where the store is
- * not there or has too much to do. `reached` says how far it has come. Throws what no other try will better at once.
+ * The same for what brings bytes with each try: five times in a row without some, and for longer where the store is not
+ * there or has too much to do. `reached` says how far it has come. Throws what no other try will better at once.
  */
 export async function persistently<T>(
   signal: AbortSignal,
@@ -47,14 +51,12 @@ export async function persistently<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!isWorthRetrying(error)) throw error;
-      if (reached() > best) failures = 0;
+      if (reached() - best >= NEWS_BYTES) failures = 0;
       best = reached();
       failures += 1;
       if (failures === 1) failedSince = performance.now();
-      const mayPass = MAY_PASS.has(toModelCacheError(error).code);
-      const isInVain =
-        failures >= ATTEMPTS && !(mayPass && performance.now() < failedSince + PASSES_WITHIN_MS);
-      if (isInVain) throw error;
+      const passesAt = failedSince + (PASSES_WITHIN[toModelCacheError(error).code] ?? 0);
+      if (failures >= ATTEMPTS && performance.now() >= passesAt) throw error;
       await pauseAfter(failures, LONGEST_PAUSE_OF_A_GET_MS, signal);
     }
   }

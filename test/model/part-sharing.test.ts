@@ -9,6 +9,7 @@ import {
   listen,
   nextMove,
   NOTHING_HEARD,
+  partTimeOfOthers,
   pauseFor,
   placeAmong,
   rangeOfPart,
@@ -275,6 +276,14 @@ describe('pods that send a file together, by a simulated clock', () => {
   }
 });
 
+test('what a part took others is told by those that are there', () => {
+  const there = [1100, 1300, 1200].map((modified) => ({ modified }));
+  assert.equal(partTimeOfOthers({ initiated: 1000 }, there), 100);
+  assert.equal(partTimeOfOthers({ initiated: 1000 }, []), undefined);
+  // It was left, and gone on with the next day.
+  assert.equal(partTimeOfOthers({ initiated: 1000 }, [{ modified: 1e8 }]), 2500);
+});
+
 describe('who is silent', () => {
   const at = (missing: readonly number[], changes: Partial<Race> = {}): Omit<Race, 'silent'> => ({
     missing,
@@ -298,12 +307,12 @@ describe('who is silent', () => {
     assert.equal(listen(first, at(next), 60_000).silent.size, 0);
   });
 
-  test('is none for a second, nor for five where nothing was sent from here yet', () => {
+  test('is none for most of a second, nor for five where nobody knows what a part takes', () => {
     const first = listen(NOTHING_HEARD, at([2], { partTime: 10 }), 0);
-    assert.equal(listen(first, at([2], { partTime: 10 }), 1000).silent.size, 0);
-    assert.equal(listen(first, at([2], { partTime: 10 }), 1001).silent.size, 1);
-    assert.equal(listen(first, at([2], { mine: 0 }), 5000).silent.size, 0);
-    assert.equal(listen(first, at([2], { mine: 0 }), 5001).silent.size, 1);
+    assert.equal(listen(first, at([2], { partTime: 10 }), 800).silent.size, 0);
+    assert.equal(listen(first, at([2], { partTime: 10 }), 801).silent.size, 1);
+    assert.equal(listen(first, at([2], { partTime: undefined }), 5000).silent.size, 0);
+    assert.equal(listen(first, at([2], { partTime: undefined }), 5001).silent.size, 1);
   });
 
   test('may be one who only helps', () => {

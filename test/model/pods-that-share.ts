@@ -28,7 +28,7 @@ const PART = 8_000_000;
 const STEP_MS = 10;
 /** From the last byte of a part until a list shows it. */
 const SEEN_AFTER_MS = 30;
-const PLACE_AGAIN_AFTER_MS = 500;
+const PLACE_AGAIN_AFTER_MS = 300;
 const GIVE_UP_AFTER_MS = 600_000;
 
 /**
@@ -65,7 +65,7 @@ class SimulatedPod {
   #placedAt = -Infinity;
   #lookedAt = -Infinity;
   #heard = NOTHING_HEARD;
-  #partTime = 200;
+  #partTime: number | undefined;
   #wakesAt = 0;
   #isToListen = false;
 
