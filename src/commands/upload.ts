@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { explain, ModelCacheError } from '../errors.ts';
+import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { countOf } from '../model/count.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { LocalContent } from '../model/inventory.ts';
@@ -21,9 +21,19 @@ import { bytes, files } from '../stages/words.ts';
 /** Puts into the bucket what it lacks of the dir. Safe beside a live server and other uploads: nothing is ever modified. */
 export async function upload(context: Context): Promise<number> {
   const cache = requireLocalCache(context, 'upload');
-  return prepareUpload(context, cache, (atHand) =>
-    context.settings.dryRun ? tellPlan(context, cache.dir, atHand) : uploadNow(context, cache, atHand),
-  );
+  const { dryRun } = context.settings;
+  try {
+    return await prepareUpload(context, cache, (atHand) =>
+      dryRun ? tellPlan(context, cache.dir, atHand) : uploadNow(context, cache, atHand),
+    );
+  } catch (error) {
+    const { code, message } = toModelCacheError(error);
+    if (code !== 'interrupted' || dryRun) throw error;
+    throw new ModelCacheError(code, message, {
+      hint: 'what is in the bucket of it stays, and the next upload goes on with it',
+      cause: error,
+    });
+  }
 }
 
 async function uploadNow(context: Context, cache: LocalCache, atHand: UploadAtHand): Promise<number> {

@@ -121,6 +121,7 @@ describe('upload', () => {
       child.kill(signal);
       const result = await finished(child);
       assert.equal(result.code, signal === 'SIGTERM' ? 143 : 130, result.stderr);
+      assert.match(result.stderr, /stopped by SIG\w+; what is in the bucket of it stays/);
       const [parked] = await openUploads(minio, bucket, key);
       assert.ok(parked !== undefined && parked.parts.length > 0, result.stderr);
       const later = await modelCache(['upload', '--json'], { env });
