@@ -181,7 +181,7 @@ function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheErr
 
 /** Some providers show a bucket's address so. Its objects would be looked for below a folder of the bucket's name. */
 function whyBucketTwice(bucket: string, endpoint: string | undefined): ModelCacheError | undefined {
-  if (endpoint === undefined || !endpoint.endsWith(`/${bucket}`)) return undefined;
+  if (endpoint === undefined || !new URL(endpoint).pathname.endsWith(`/${bucket}`)) return undefined;
   return new ModelCacheError('setting-invalid', 'the endpoint names the bucket, which --store does already', {
     wanted: endpoint.slice(0, -bucket.length - 1),
     found: endpoint,

@@ -18,6 +18,11 @@ test('an endpoint that ends in the bucket is told: its objects would be looked f
   );
 });
 
+test('a host may be called as the bucket is', () => {
+  const { storeProblem } = resolve({ S3_BUCKET: 'minio', MODEL_CACHE_ENDPOINT_URL: 'http://minio' });
+  assert.equal(storeProblem, undefined);
+});
+
 test('S3_BUCKET is the bare name of a bucket', () => {
   const { store, storeProblem } = resolve({ S3_BUCKET: 's3://my-bucket' });
   assert.equal(store, undefined);
