@@ -37,6 +37,12 @@ export function digestsAgree(wanted: Digests, found: Digests): boolean {
   return firstMismatch(wanted, found) === undefined && hasCommonDigest(wanted, found);
 }
 
+/** Why `found` does not prove `wanted`, in words for a message; undefined: it does. */
+export function whyUnproved(wanted: Digests, found: Digests): ReturnType<typeof firstMismatch> {
+  if (digestsAgree(wanted, found)) return undefined;
+  return firstMismatch(wanted, found) ?? { wanted: 'a digest', found: 'none' };
+}
+
 /** The first digest of `wanted` that `found` contradicts, in words for a message. */
 export function firstMismatch(
   wanted: Digests,

@@ -3,7 +3,7 @@ import { DigestThreads } from '../cache/digest-threads.ts';
 import { loadBlake3 } from '../blake3.ts';
 import { BLOCK_BYTES, wholeBlocks, type Arrival } from '../model/arrival.ts';
 import type { CatalogFile } from '../model/catalog.ts';
-import { algorithmsOf, digestsAgree, firstMismatch, type Digests } from '../model/digest.ts';
+import { algorithmsOf, whyUnproved, type Digests } from '../model/digest.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { rangesWithout, type Found, type PartDigests, type Proof } from '../model/proof.ts';
 import type { Progress } from './progress.ts';
@@ -55,9 +55,7 @@ export class Prover {
       return { digests, mismatch: mismatchOfPart(found.wrong), wrong: found.wrong };
     const whole = await this.#follow(file, arrival, { kind: 'whole', algorithms: algorithmsOf(digests) });
     const made = whole?.kind === 'whole' ? whole.digests : {};
-    if (digestsAgree(digests, made)) return { digests: made, mismatch: undefined };
-    const mismatch = firstMismatch(digests, made) ?? { wanted: 'a digest', found: 'none' };
-    return { digests: made, mismatch };
+    return { digests: made, mismatch: whyUnproved(digests, made) };
   }
 
   /**

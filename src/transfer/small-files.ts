@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { toModelCacheError } from '../errors.ts';
 import type { CatalogFile } from '../model/catalog.ts';
-import { algorithmsOf, digestsAgree, firstMismatch } from '../model/digest.ts';
+import { algorithmsOf, whyUnproved } from '../model/digest.ts';
 import type { FileOrder } from '../store/store.ts';
 import type { MadeFile } from '../wire/messages.ts';
 import { atMostTwice, type CorruptObject } from './at-most-twice.ts';
@@ -146,11 +146,11 @@ export class SmallFiles {
 
   #verify({ wanted, path }: SmallFile, made: MadeFile): VerifiedFile {
     const { key, size, digests = {} } = wanted;
+    const mismatch = whyUnproved(digests, made.digests);
     // Every digest that is wanted was made. Those are kept, of which there are texts already.
-    if (digestsAgree(digests, made.digests)) return { digests, isFlushed: false };
+    if (mismatch === undefined) return { digests, isFlushed: false };
     this.#tools.progress.takeBack(size);
     rmSync(path, { force: true });
-    const mismatch = firstMismatch(digests, made.digests) ?? { wanted: 'a digest', found: 'none' };
     throw new WrongContent(key, mismatch, made.etag);
   }
 }
