@@ -1,7 +1,10 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+// CommonJS: for an ES module, Node first makes copies of its own modules, which takes it milliseconds of every start.
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+
+const MAIN = join(__dirname, '../dist/main.cjs');
+
 // In words that every Node understands, so that an old one can be told what is wanted.
 const [major, minor] = process.versions.node.split('.').map(Number);
 const isOld = major < 22 || (major === 22 && minor < 15);
@@ -16,11 +19,11 @@ else start();
 
 function start() {
   try {
-    createRequire(import.meta.url)('../dist/main.cjs');
+    require(MAIN);
   } catch (error) {
-    if (existsSync(new URL('../dist/main.cjs', import.meta.url))) throw error;
+    if (existsSync(MAIN)) throw error;
     console.error(
-      `ERROR: model-cache is not built: wanted ${fileURLToPath(new URL('../dist/main.cjs', import.meta.url))}, found nothing; ` +
+      `ERROR: model-cache is not built: wanted ${MAIN}, found nothing; ` +
         '`npm ci && npm run build` in a clone, or install what `npm pack` makes there',
     );
     process.exitCode = 70;

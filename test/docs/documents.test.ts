@@ -51,7 +51,13 @@ describe('the documents', () => {
     });
     const [{ files = [] } = {}] = JSON.parse(packed.stdout) as { files?: { path: string }[] }[];
     const paths = new Set(files.map(({ path }) => path));
-    for (const path of ['bin/model-cache.js', 'dist/main.cjs', 'dist/receiver.cjs', 'dist/write-back.cjs'])
+    for (const path of [
+      'bin/model-cache.js',
+      'bin/package.json',
+      'dist/main.cjs',
+      'dist/receiver.cjs',
+      'dist/write-back.cjs',
+    ])
       assert.ok(paths.has(path), path);
     assert.equal(packageJson.scripts.prepack, 'npm run build');
   });
