@@ -11,6 +11,7 @@ import type { Context } from './stages/context.ts';
 import { finish } from './stages/finish.ts';
 import { beFrugal } from './threads/frugal.ts';
 import { VERSION } from './version.ts';
+import { tellProblem } from './stages/tell-problem.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -76,10 +77,7 @@ async function runCommand(
     unreachable: new Set(),
     print,
   };
-  for (const problem of settings.problems) {
-    context.log.warn('settings', explain(problem), problem.code);
-    context.reporter.problem(problem);
-  }
+  for (const problem of settings.problems) tellProblem(context, 'settings', problem);
   try {
     switch (command) {
       case 'init':

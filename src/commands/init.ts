@@ -24,6 +24,7 @@ import { startWithWriteBack } from '../stages/write-back.ts';
 import { Progress } from '../transfer/progress.ts';
 import { redactedCommand, redactedShell } from '../redact.ts';
 import { reportText } from '../report.ts';
+import { tellProblem } from '../stages/tell-problem.ts';
 
 const EXIT_NOT_HANDED_OVER = 125;
 const EXIT_NOT_EXECUTABLE = 126;
@@ -96,7 +97,8 @@ async function planOnly(unlocked: Context): Promise<number> {
 }
 
 /** Returns how many milliseconds they took. */
-async function runSetups({ settings, env, log, reporter, stop }: Context): Promise<number> {
+async function runSetups(context: Context): Promise<number> {
+  const { settings, env, log, reporter, stop } = context;
   const start = performance.now();
   for (const command of settings.setup) {
     log.info('setup.started', `Running setup: ${redactedShell(command)}`);
@@ -112,12 +114,7 @@ async function runSetups({ settings, env, log, reporter, stop }: Context): Promi
       log.info('setup.completed', `Setup completed: ${redactedShell(command)}`);
     } catch (error) {
       if (stop.aborted) break;
-      log.warn(
-        'setup.failed',
-        `Setup failed: ${redactedShell(explain(error))}`,
-        toModelCacheError(error).code,
-      );
-      reporter.problem(error);
+      tellProblem(context, 'setup.failed', error, `Setup failed: ${redactedShell(explain(error))}`);
     }
   }
   return performance.now() - start;

@@ -10,6 +10,7 @@ import { chooseDir, type DirCandidate } from '../model/budget.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import type { Context } from './context.ts';
 import { bytes } from './words.ts';
+import { tellProblem } from './tell-problem.ts';
 
 /** A dir, and what a restore to it would be. Without a plan there is nothing to find room for. */
 export interface TriedDir {
@@ -70,16 +71,13 @@ export function refuseWithoutSpace(tried: readonly TriedDir[]): void {
 }
 
 function* candidatesOf(context: Context): Generator<DirCandidate> {
-  const { settings, log, reporter } = context;
+  const { settings } = context;
   let isUsable = false;
   for (const dir of settings.dirs.toSorted((a, b) => Number(holdsState(b)) - Number(holdsState(a)))) {
     const { candidates, refused } = settings.dryRun
       ? { candidates: [asItIs(dir)], refused: [] }
       : probeDirs([dir], settings.owner);
-    for (const { error } of refused) {
-      log.warn('dir.refused', explain(error), error.code);
-      reporter.problem(error);
-    }
+    for (const { error } of refused) tellProblem(context, 'dir.refused', error);
     isUsable ||= candidates.length > 0;
     yield* candidates;
   }

@@ -1,5 +1,5 @@
 import type { StopSignal } from '../handover/signals.ts';
-import { explain, type ModelCacheError } from '../errors.ts';
+import type { ModelCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Lock } from '../model/lock-file.ts';
 import type { Reporter } from '../report.ts';
@@ -30,15 +30,4 @@ export interface Context {
   readonly unreachable: Unreachable;
   /** Data for stdout, written at once. */
   readonly print: (text: string) => void;
-}
-
-/** Manifests that could not be used: the others count all the same. */
-export function tellRefused(
-  { log, reporter }: Pick<Context, 'log' | 'reporter'>,
-  refused: readonly ModelCacheError[],
-): void {
-  for (const error of refused) {
-    log.warn('manifest.refused', `left out: ${explain(error)}`, error.code);
-    reporter.problem(error);
-  }
 }

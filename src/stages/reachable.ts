@@ -3,10 +3,11 @@ import { delimiter, dirname } from 'node:path';
 import { doesAnswer } from '../cache/does-answer.ts';
 import { OutOfReach, RemoteMounts } from '../cache/remote-mounts.ts';
 import { State } from '../cache/state.ts';
-import { explain, ModelCacheError } from '../errors.ts';
+import { ModelCacheError } from '../errors.ts';
 import { cachesBefore, hfHome } from '../handover/environment.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Context, Unreachable } from './context.ts';
+import { tellProblem } from './tell-problem.ts';
 
 /** A network volume may have to be mounted first, or its server to wake up. */
 const ANSWER_WITHIN_MS = 5000;
@@ -106,12 +107,11 @@ function storeGone(place: string): ModelCacheError {
   });
 }
 
-function tellUnreachable({ log, reporter }: Context, mount: string): void {
+function tellUnreachable(context: Context, mount: string): void {
   const error = new ModelCacheError(
     'disk-stalled',
     `the file system at ${mount} did not answer for ${ANSWER_WITHIN_MS / 1000} s; nothing on it is used`,
     { hint: 'check that network volume' },
   );
-  log.warn('dir.refused', explain(error), error.code);
-  reporter.problem(error);
+  tellProblem(context, 'dir.refused', error);
 }

@@ -4,7 +4,8 @@ import { ownObjects } from '../store/own-objects.ts';
 import { readManifests, refuseUnknownFormat } from '../store/read-manifests.ts';
 import type { Store } from '../store/store.ts';
 import { wholeListing } from '../store/whole-listing.ts';
-import { tellRefused, type Context } from './context.ts';
+import type { Context } from './context.ts';
+import { tellRefused } from './tell-problem.ts';
 
 /** Everything that an upload must know of a bucket. */
 export interface BucketContents {

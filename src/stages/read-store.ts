@@ -7,9 +7,10 @@ import { readLocked } from '../store/read-locked.ts';
 import type { Store } from '../store/store.ts';
 import type { Patience } from '../transfer/watchdog.ts';
 import { connect } from './connect.ts';
-import { tellRefused, type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { readPatiently } from './read-patiently.ts';
 import { bytes, storeReady } from './words.ts';
+import { tellRefused } from './tell-problem.ts';
 
 export interface ReadStore {
   readonly store: Store;

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
 import type { Outcome } from './restore-cache.ts';
 import { bytes, files, seconds, serverName, speed, syncName } from './words.ts';
+import { tellProblem } from './tell-problem.ts';
 
 /** How a restore ended, for the exit code and `--strict`. */
 export interface Restored {
@@ -81,14 +82,11 @@ function howFar(without: Readonly<Record<'withheld' | 'lacking' | 'leftOut' | 'u
 }
 
 /** A `--model` that nothing in the bucket answers to: most likely a slip of the pen, or not uploaded yet. */
-export function tellUnmatched({ log, reporter }: Context, store: Store, plan: RestorePlan): void {
+export function tellUnmatched(context: Context, store: Store, plan: RestorePlan): void {
   for (const spec of plan.unmatched) {
     const message = `nothing in ${store.url} answers to --model ${spec}`;
-    const error = new ModelCacheError('model-not-found', message, {
-      hint: 'model-cache status lists what is there',
-    });
-    log.warn('restore.unmatched', explain(error), error.code);
-    reporter.problem(error);
+    const hint = 'model-cache status lists what is there';
+    tellProblem(context, 'restore.unmatched', new ModelCacheError('model-not-found', message, { hint }));
   }
 }
 
@@ -122,13 +120,9 @@ export function tellFailed(
     return { dir, isWhole: false, code };
   }
   const kind = settings.store?.kind === 'file' ? 'store' : 'S3';
-  log.warn(
-    'restore.failed',
-    `${syncName(kind)} failed: ${explain(error)}; ${nextStep(context, server, dir)}`,
-    code,
-  );
+  const words = `${syncName(kind)} failed: ${explain(error)}; ${nextStep(context, server, dir)}`;
+  tellProblem(context, 'restore.failed', error, words);
   if (code === 'internal' && error instanceof Error) log.debug('restore.failed', String(error.stack));
-  reporter.problem(error);
   return { dir, isWhole: false, code };
 }
 

@@ -4,7 +4,7 @@ import { algorithmsFor } from '../cache/prove.ts';
 import type { State } from '../cache/state.ts';
 import { ModelCacheError } from '../errors.ts';
 import { isBlob } from '../model/bucket.ts';
-import { digestsAgree, firstMismatch, type DigestAlgorithm, type Digests } from '../model/digest.ts';
+import { whyUnproved, type DigestAlgorithm, type Digests } from '../model/digest.ts';
 import type { PartDigests } from '../model/proof.ts';
 import type { UploadItem } from '../model/upload-plan.ts';
 import type { Store } from '../store/store.ts';
@@ -33,9 +33,8 @@ export function algorithmsOfItem({ tree, file }: UploadItem): readonly DigestAlg
 }
 
 export function refuseOtherContent(item: UploadItem, found: Digests): void {
-  if (digestsAgree(item.wanted, found)) return;
-  const mismatch = firstMismatch(item.wanted, found);
-  throw isOther(item, mismatch?.wanted ?? 'a known digest', mismatch?.found ?? 'none');
+  const mismatch = whyUnproved(item.wanted, found);
+  if (mismatch !== undefined) throw isOther(item, mismatch.wanted, mismatch.found);
 }
 
 export function refuseOtherLength(item: UploadItem, bytes: number): void {
