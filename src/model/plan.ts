@@ -1,5 +1,6 @@
 import { bytesShort, type Budget } from './budget.ts';
 import {
+  commitsOf,
   currentCommits,
   type Catalog,
   type CatalogFile,
@@ -79,7 +80,7 @@ export interface RestorePlan {
 
 /**
  * Decides what a restore does. A blob is wanted when a wanted path of a snapshot leads to it, or when no path does;
- * a link when its path is wanted; a ref when one of its commit's paths is.
+ * a link when its path is wanted; a ref when one of its commit's paths is, and all that is wanted of it can be had.
  */
 export function planRestore(
   catalog: Catalog,
@@ -152,7 +153,8 @@ function planTree(
     if (snapshot === undefined) continue;
     for (const { text } of wishes.specsFor(snapshot.commit, snapshot.file)) matched.add(text);
   }
-  const refs = planRefs(tree, local, pathsByCommit(selected));
+  const lost = links.filter(({ reason }) => reason === 'unverified').map(({ path }) => path);
+  const refs = planRefs(tree, local, pathsByCommit(selected), commitsOf(lost));
   const refused = tree.refused.map(({ path, reason }) => ({
     kind: 'refused' as const,
     tree: tree.tree,
@@ -192,14 +194,14 @@ function planRefs(
   tree: CatalogTree,
   local: LocalTree | undefined,
   selected: ReadonlyMap<string, ReadonlySet<string>>,
+  broken: ReadonlySet<string>,
 ): PlanItem[] {
   let files: ReadonlyMap<string, ReadonlySet<string>> | undefined;
   const filesHere: FilesOfCommit = (commit) => (files ??= filesByCommit(local)).get(commit);
   return tree.refs.map(({ path, content }) => {
     const found = local?.refs.get(path) ?? null;
-    const reason = selected.has(content)
-      ? reasonForRef(tree, content, found, selected, filesHere)
-      : 'not-selected';
+    const isWanted = selected.has(content) && !broken.has(content);
+    const reason = isWanted ? reasonForRef(tree, content, found, selected, filesHere) : 'not-selected';
     return { kind: 'ref', tree: tree.tree, path, reason, content, found };
   });
 }

@@ -147,6 +147,19 @@ describe('a copy', () => {
     assert.deepEqual(tree.refused, [{ path: inSnapshot(A, 'config.json'), reason: 'unverified' }]);
   });
 
+  test('that nothing vouches for leaves out the ref to its commit, unless it comes all the same', () => {
+    const ofRef = new Map([[`${REPO}/refs/main`, A]]);
+    const objects = synced(REPO).map((one) =>
+      one.key.endsWith('config.json') ? { ...one, size: one.size + 1 } : one,
+    );
+    const survey = surveyListing(objects, []);
+    const refs = (acceptUnverified: boolean): readonly string[] =>
+      only(catalogOfListing(survey, NOTHING_READ, ofRef, acceptUnverified)).refs.map(
+        ({ content }) => content,
+      );
+    assert.deepEqual([refs(false), refs(true)], [[], [A]]);
+  });
+
   test('belongs to its own repo', () => {
     const other = 'hub/models--o--other';
     const survey = surveyListing(opaque([...synced(REPO), ...synced(other)]), []);

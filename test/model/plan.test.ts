@@ -217,6 +217,20 @@ describe('a restore', () => {
       reasons: { [LINK]: 'unverified', [MAIN]: 'not-selected' },
     },
     {
+      name: 'leaves a ref to a commit of which one link leads nowhere',
+      bucket: {
+        files: [lfsBlob('weights')],
+        links: { [LINK]: `../../${WEIGHTS}`, [inSnapshot(A, 'gone.bin')]: `../../${lfsBlob('gone').path}` },
+        refs: { main: A },
+      },
+      reasons: {
+        [WEIGHTS]: 'missing',
+        [LINK]: 'missing',
+        [inSnapshot(A, 'gone.bin')]: 'unverified',
+        [MAIN]: 'not-selected',
+      },
+    },
+    {
       name: 'makes a link whose blob only this disk has',
       bucket: { links: { [LINK]: `../../${WEIGHTS}` } },
       here: local({ files: [lfsBlob('weights')] }),
