@@ -16,7 +16,7 @@ import type { Ready } from '../stages/make-ready.ts';
 import { readStore } from '../stages/read-store.ts';
 import { planFor } from '../stages/restore-cache.ts';
 import { doneHere, doneNowhere, type ReportKeeper } from '../stages/disk-work.ts';
-import { reachablePath, withinReach } from '../stages/reachable.ts';
+import { withinReach } from '../stages/reachable.ts';
 import { tellPlace } from '../stages/tell-place.ts';
 import { planReport } from '../stages/tell-restore.ts';
 import { startWithout } from '../stages/start-without.ts';
@@ -135,7 +135,7 @@ async function startServer(
 ): Promise<number> {
   const { log, reporter } = context;
   const env = { ...inheritedBy(context.settings, context.env), ...ready.exports.variables };
-  const program = programOrError(server, reachablePath(context));
+  const program = programOrError(server, context);
   if (program instanceof ModelCacheError) {
     log.error('server.failed', explain(program), program.code);
     const exitCode = program.code === 'server-not-found' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
@@ -156,9 +156,9 @@ async function end(context: Context, disk: ReportKeeper, exitCode: number, code:
 }
 
 /** Only what the server itself is wrong with stops it; a check of ours that fails leaves the decision to the kernel. */
-function programOrError(server: readonly string[], path: string | undefined): Program | ModelCacheError {
+function programOrError(server: readonly string[], { env, unreachable }: Context): Program | ModelCacheError {
   try {
-    return findProgram(server, path);
+    return findProgram(server, env['PATH'], (folder) => !unreachable.has(folder));
   } catch (error) {
     const reason = toModelCacheError(error);
     const isTheServers = reason.code === 'server-not-found' || reason.code === 'server-not-executable';

@@ -15,17 +15,24 @@ const MAX_INTERPRETERS = 4;
 /** A file that may be executed, and how it begins. */
 interface Executable {
   readonly path: string;
-  /** What it is started as: the name that was typed, unless another search for that would end before it. */
+  /** What it is started as: the name that was typed, unless another search of the server's PATH would end elsewhere. */
   readonly name: string;
   readonly head: Buffer;
 }
 
 /**
  * Finds a command as execvp does, and checks beforehand what execve would refuse: by then there is no way back, since
- * a failing `process.execve` ends the process. Throws `server-not-found` or `server-not-executable`.
+ * a failing `process.execve` ends the process. `path` is the server's PATH; of its folders, those that `mayLookInto` says
+ * no of are gone past. Throws `server-not-found` or `server-not-executable`.
  */
-export function findProgram([name = '', ...args]: readonly string[], path: string | undefined): Program {
-  const found = name.includes('/') ? startable(name, name) : searchPath(name, path ?? DEFAULT_PATH);
+export function findProgram(
+  [name = '', ...args]: readonly string[],
+  path: string | undefined,
+  mayLookInto: (folder: string) => boolean = () => true,
+): Program {
+  const found = name.includes('/')
+    ? startable(name, name)
+    : searchPath(name, path ?? DEFAULT_PATH, mayLookInto);
   if (found === undefined) {
     throw new ModelCacheError('server-not-found', `there is no program ${name}`, {
       hint: name.includes('/') ? 'check the path' : `it is in no folder of PATH (${path ?? DEFAULT_PATH})`,
@@ -42,15 +49,25 @@ export function findProgram([name = '', ...args]: readonly string[], path: strin
  * interpreter) or EACCES. For a program of another processor it would run a shell on it (ENOEXEC), to no avail: that is
  * gone past too. Where no folder has a better one, the first refusal is thrown.
  */
-function searchPath(name: string, path: string): Executable | undefined {
+function searchPath(
+  name: string,
+  path: string,
+  mayLookInto: (folder: string) => boolean,
+): Executable | undefined {
   if (name === '') return undefined;
   const refusals: unknown[] = [];
+  let isGonePast = false;
   for (const folder of path.split(delimiter)) {
     try {
+      if (!mayLookInto(folder)) {
+        isGonePast = true;
+        continue;
+      }
       const file = join(folder === '' ? '.' : folder, name);
-      const found = startable(file, refusals.length === 0 ? name : file);
+      const found = startable(file, isGonePast ? file : name);
       if (found !== undefined) return found;
     } catch (error) {
+      isGonePast = true;
       refusals.push(error);
     }
   }

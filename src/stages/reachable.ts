@@ -39,17 +39,6 @@ export async function withinReach(context: Context, server: readonly string[]): 
   };
 }
 
-/** PATH without the folders that must not be looked into. */
-export function reachablePath({
-  env,
-  unreachable,
-}: Pick<Context, 'env' | 'unreachable'>): string | undefined {
-  return env['PATH']
-    ?.split(delimiter)
-    .filter((folder) => !unreachable.has(folder))
-    .join(delimiter);
-}
-
 /** Whatever a start may look at or write to, outside this program. Nothing that is remote is touched to find it out. */
 function placesOf(
   { settings, env }: Context,

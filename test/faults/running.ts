@@ -14,7 +14,7 @@ const POLL_MS = 10;
 const KILLED_AFTER_MS = 150_000;
 export const SERVER_RUNS = 'the server runs';
 /** Says that it runs as soon as it has written down its variables; whatever PATH is. */
-const SERVER = `command -p env -0 > "$0"; echo "${SERVER_RUNS}"`;
+export const SHELL_SERVER = `command -p env -0 > "$0"; echo "${SERVER_RUNS}"`;
 
 export interface Start {
   readonly command: string;
@@ -143,7 +143,7 @@ function commandLine(
   const isInit = command === 'init';
   const log = ['--log-level', 'debug', '--log-format', 'json'];
   const own = ['--dir', dir, '--report', report, ...log, ...(isInit ? ['--write-back', 'off'] : ['--json'])];
-  const served = server ?? ['/bin/sh', '-c', `${SERVER}; ${serverDoes}`];
+  const served = server ?? ['/bin/sh', '-c', `${SHELL_SERVER}; ${serverDoes}`];
   const last = isInit ? ['--', ...served, serverEnv] : [];
   const words = [...wrapper, process.execPath, PROGRAM, command, ...own, ...args, ...last];
   return [words[0] ?? '', words.slice(1)];

@@ -53,6 +53,17 @@ test('past a program of another processor, the next folder is tried', () => {
   assert.deepEqual(findProgram(['server', 'a'], `${first}:${second}`), { path: wanted, argv: [wanted, 'a'] });
 });
 
+test('past a folder that must not be looked into, it is started by its path', () => {
+  const [dead, alive] = [folder(), folder()];
+  script(dead, 'server', '#!/bin/sh\n');
+  const wanted = script(alive, 'server', '#!/bin/sh\n');
+  // Whoever looks the name up once more, as env does, would look into the first.
+  assert.deepEqual(
+    findProgram(['server', 'a'], `${dead}:${alive}`, (name) => name !== dead),
+    { path: wanted, argv: [wanted, 'a'] },
+  );
+});
+
 test('as execvp does: past a script without a shebang, no other folder is tried', () => {
   const [first, second] = [folder(), folder()];
   const wanted = script(first, 'server', 'echo ran\n');

@@ -17,7 +17,7 @@ export function object(key: string, content: string, etag = `"${gitSha1(content)
   return { key, size: Buffer.byteLength(content), etag };
 }
 
-export function synced(root: string): readonly ListedObject[] {
+export function synced(root: string): ListedObject[] {
   return [
     object(`${root}/${CONFIG}`, 'config'),
     object(`${root}/${WEIGHTS}`, 'weights'),

@@ -6,7 +6,7 @@ import { modelCache } from '../../support/program.ts';
 import { copyCache } from '../original.ts';
 import type { Rig, RunOptions } from '../rig.ts';
 import type { Group } from '../row.ts';
-import type { Ran, Running } from '../running.ts';
+import { SHELL_SERVER, type Ran, type Running } from '../running.ts';
 
 const COMPLETED = 'sync completed - models cached in …';
 const NO_ANSWER =
@@ -108,7 +108,11 @@ export const volumes: Group = {
       needs: NEEDS,
       expected: { within: 8, code: 'ok', published: 'everything', warnings: 1 },
       run: (rig) =>
-        onHungDisk(rig, (disk) => ({ env: { PATH: `${join(disk, 'bin')}:${process.env['PATH']}` } })),
+        onHungDisk(rig, (disk) => ({
+          env: { PATH: `${join(disk, 'bin')}:${process.env['PATH']}` },
+          // By its name: whoever looks for it must not look there.
+          server: ['sh', '-c', SHELL_SERVER],
+        })),
     },
     {
       fault: 'a cache that blobs of the dir link to is on a network volume that does not answer any more',
