@@ -4,7 +4,7 @@ import { formatExports } from '../handover/environment.ts';
 import { findProgram, type Program } from '../handover/program.ts';
 import { inheritedBy } from '../handover/server-environment.ts';
 import { runSetup } from '../handover/setup.ts';
-import { exitCodeOf, type SignalWatch } from '../handover/signals.ts';
+import { exitCodeOf, type SignalWatch, type StopSignal } from '../handover/signals.ts';
 import { findDir } from '../stages/choose-dir.ts';
 import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
@@ -41,7 +41,10 @@ export async function init(asked: Context, server: readonly string[], watch: Sig
   const restoring = { ...asked, startedAt: asked.startedAt + setupTook };
   const { context, disk, ready } = await makeReady(restoring, server);
   const signal = await context.caughtSignal();
-  if (signal !== undefined) return end(context, disk, exitCodeOf(signal), 'interrupted');
+  if (signal !== undefined) {
+    if (ready.code !== 'interrupted') tellStopped(context, signal);
+    return end(context, disk, exitCodeOf(signal), 'interrupted');
+  }
   if (context.settings.strict && !ready.isWhole) {
     context.log.error(
       'server.failed',
@@ -144,7 +147,17 @@ async function startServer(
   reporter.add({ server: { program: program.path } });
   log.info('server.exec', `Starting server: ${redactedCommand(server)}`);
   await disk.keepReport(completed(context, undefined, ready.code));
-  return startWithWriteBack(context, ready, program, env, watch);
+  const exitCode = await startWithWriteBack(context, ready, program, env, watch);
+  const signal = await context.caughtSignal();
+  const wasNeverStarted = signal !== undefined && exitCode === exitCodeOf(signal);
+  if (!wasNeverStarted) return exitCode;
+  tellStopped(context, signal);
+  return end(context, disk, exitCode, 'interrupted');
+}
+
+/** A stop signal came when nothing was under way that would tell it. */
+function tellStopped({ log }: Context, signal: StopSignal): void {
+  log.info('interrupted', `stopped by ${signal}`);
 }
 
 /** The report of a start that no server follows. */

@@ -154,16 +154,20 @@ describe('init becomes the server', () => {
     assert.equal(shell.stdout, `${join(dir, 'hub')}\n`);
   });
 
-  test('a SIGTERM at any of 50 moments of the start is never lost', async (context) => {
-    const { dir } = await filled(context, store);
-    const env = { ...store, MODEL_CACHE_DIR: dir };
+  test('a SIGTERM at any of 50 moments of the start is never lost, and told', async (context) => {
+    const { dir, cwd } = await filled(context, store);
+    const report = join(cwd, 'report.json');
+    const env = { ...store, MODEL_CACHE_DIR: dir, MODEL_CACHE_REPORT: report };
     const duration = await timeToServer(env);
     for (let moment = 0; moment < 50; moment += 1) {
       const child = startModelCache(['init', '--', 'sh', '-c', 'exec sleep 60'], { env });
       await sleep(Math.random() * duration * 1.1);
       child.kill('SIGTERM');
-      const { code, signal } = await finished(child);
+      const { code, signal, stderr } = await finished(child);
       assert.ok(code === 143 || signal === 'SIGTERM', `moment ${moment}: code ${code}, signal ${signal}`);
+      if (code !== 143) continue;
+      assert.match(stderr, /stopped by SIGTERM/);
+      assert.equal((JSON.parse(readFileSync(report, 'utf8')) as { code: string }).code, 'interrupted');
     }
   });
 
