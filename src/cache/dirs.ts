@@ -8,7 +8,6 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -53,12 +52,10 @@ export function probeDirs(dirs: readonly string[], asked?: Owner): DirSearch {
  * where somebody else has taken that name.
  */
 export function temporaryDir(parent: string): DirCandidate {
-  const me = process.geteuid?.() ?? 0;
-  const ours = join(parent, `model-cache-${me}`);
+  const ours = temporaryDirIn(parent);
   try {
-    const there = lstatSync(ours, { throwIfNoEntry: false });
-    if (there === undefined) mkdirSync(ours, { mode: 0o700 });
-    if (there === undefined || (there.isDirectory() && there.uid === me)) return probeDir(ours);
+    if (lstatSync(ours, { throwIfNoEntry: false }) === undefined) mkdirSync(ours, { mode: 0o700 });
+    if (isOwnFolder(ours)) return probeDir(ours);
   } catch {
     // A fresh one, then.
   }
@@ -71,12 +68,19 @@ export function temporaryDir(parent: string): DirCandidate {
   }
 }
 
-/** The dir that commands without a server speak of: the one with our state, else the first that exists. */
-export function existingDir(dirs: readonly string[]): string | undefined {
-  const there = dirs
-    .map((dir) => resolve(dir))
-    .filter((dir) => statSync(dir, { throwIfNoEntry: false })?.isDirectory());
-  return there.find((dir) => existsSync(layout.state(dir))) ?? there[0];
+/** The one of this user that was made there before, if it still is. */
+export function ownTemporaryDir(parent: string): string | undefined {
+  const ours = temporaryDirIn(parent);
+  return isOwnFolder(ours) ? ours : undefined;
+}
+
+function temporaryDirIn(parent: string): string {
+  return join(parent, `model-cache-${process.geteuid?.() ?? 0}`);
+}
+
+function isOwnFolder(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === (process.geteuid?.() ?? 0);
 }
 
 function probeDir(dir: string, asked?: Owner): DirCandidate {
@@ -119,12 +123,20 @@ function refuseForeign(dir: string): void {
       });
     }
     const isReplaceable = (mode & 0o002) !== 0 && (mode & 0o1000) === 0 && lstatSync(path).isDirectory();
-    if (isReplaceable && path !== dir && path !== realpathSync(dir)) {
+    if (isReplaceable && path !== dir && path !== realpathSync(dir) && !isVolume(path)) {
       throw new ModelCacheError('dir-unusable', `anyone may replace what is in ${path}`, {
         hint: `chmod +t ${path}`,
       });
     }
   }
+}
+
+/**
+ * Something is mounted there. Such a folder is often for all to write, as that of a Kubernetes emptyDir is, and only what
+ * shares the volume reaches it.
+ */
+function isVolume(folder: string): boolean {
+  return lstatSync(folder).dev !== lstatSync(dirname(folder)).dev;
 }
 
 function withAncestors(path: string): readonly string[] {

@@ -1,10 +1,11 @@
-import { existingDir } from '../cache/dirs.ts';
 import { exportsFor, formatExports } from '../handover/environment.ts';
 import type { Context } from '../stages/context.ts';
+import { usedDir } from '../stages/local-cache.ts';
 
 /** The exports, for `eval "$(model-cache env)"`, a `docker exec` shell, or `--env-file`. */
-export function env({ settings, env: environment, print }: Context): number {
-  const dir = existingDir(settings.dirs) ?? settings.dirs[0] ?? '/tmp/models';
+export function env(context: Context): number {
+  const { settings, env: environment, print } = context;
+  const dir = usedDir(context) ?? settings.dirs[0] ?? '/tmp/models';
   const { transformersCache, also, format } = settings;
   print(formatExports(exportsFor({ dir, transformersCache, also }, environment), format));
   return 0;

@@ -103,7 +103,12 @@ function tokenPath(
 
 /** Where huggingface_hub keeps its token and its caches, had nothing been exported. */
 export function hfHome(env: Environment): string {
-  return absolute(set(env, 'HF_HOME'), env)[0] ?? join(cacheHome(env), 'huggingface');
+  return askedHfHome(env) ?? join(cacheHome(env), 'huggingface');
+}
+
+/** The same, where somebody has named it. */
+export function askedHfHome(env: Environment): string | undefined {
+  return absolute(set(env, 'HF_HOME'), env)[0];
 }
 
 function cacheHome(env: Environment): string {

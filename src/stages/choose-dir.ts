@@ -6,6 +6,7 @@ import { layout } from '../cache/layout.ts';
 import { bytesLeftBehind } from '../cache/leftovers.ts';
 import { freeBytes } from '../cache/space.ts';
 import { explain, ModelCacheError } from '../errors.ts';
+import { askedHfHome } from '../handover/environment.ts';
 import { chooseDir, type DirCandidate } from '../model/budget.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import type { Context } from './context.ts';
@@ -27,8 +28,9 @@ export interface FoundDir<T extends TriedDir> {
 
 /**
  * Tries the dirs until one has room for what it lacks: first those that hold our state, then the others in the order of
- * the settings; when none can be used, a temporary one. Later dirs are not touched when an earlier one will do. When
- * none has room it is the one that lacks least. Throws `dir-unusable` when not even a temporary one can be made.
+ * the settings, then the server's own HF_HOME; when none can be used, a temporary one. Later dirs are not touched when an
+ * earlier one will do. When none has room it is the one that lacks least. Throws `dir-unusable` when not even a temporary
+ * one can be made.
  */
 export function findDir<T extends TriedDir>(
   context: Context,
@@ -71,17 +73,36 @@ export function refuseWithoutSpace(tried: readonly TriedDir[]): void {
 }
 
 function* candidatesOf(context: Context): Generator<DirCandidate> {
-  const { settings } = context;
+  const { dirs } = context.settings;
   let isUsable = false;
-  for (const dir of settings.dirs.toSorted((a, b) => Number(holdsState(b)) - Number(holdsState(a)))) {
-    const { candidates, refused } = settings.dryRun
-      ? { candidates: [asItIs(dir)], refused: [] }
-      : probeDirs([dir], settings.owner);
-    for (const { error } of refused) tellProblem(context, 'dir.refused', error);
+  for (const dir of dirs.toSorted((a, b) => Number(holdsState(b)) - Number(holdsState(a)))) {
+    const candidates = candidatesAt(dir, context);
+    isUsable ||= candidates.length > 0;
+    yield* candidates;
+  }
+  for (const dir of ownHome(context)) {
+    const what = isUsable ? 'has room' : 'can be used';
+    context.log.warn('dir.chosen', `no dir of the settings ${what}; the server's HF_HOME is tried: ${dir}`);
+    const candidates = candidatesAt(dir, context);
     isUsable ||= candidates.length > 0;
     yield* candidates;
   }
   if (!isUsable) yield* temporary(context);
+}
+
+function candidatesAt(dir: string, context: Context): readonly DirCandidate[] {
+  const { dryRun, owner } = context.settings;
+  if (dryRun) return [asItIs(dir)];
+  const { candidates, refused } = probeDirs([dir], owner);
+  for (const { error } of refused) tellProblem(context, 'dir.refused', error);
+  return candidates;
+}
+
+/** Where the server would have put its models without this program. */
+function ownHome({ settings, env, unreachable }: Context): readonly string[] {
+  const home = askedHfHome(env);
+  const isAnother = home !== undefined && !settings.dirs.some((dir) => resolve(dir) === resolve(home));
+  return isAnother && !unreachable.has(home) ? [home] : [];
 }
 
 function temporary({ log }: Context): readonly DirCandidate[] {

@@ -1,8 +1,10 @@
-import { existingDir } from '../cache/dirs.ts';
+import { tmpdir } from 'node:os';
+import { dirInUse } from '../cache/dir-in-use.ts';
+import { ownTemporaryDir } from '../cache/dirs.ts';
 import { scanCache } from '../cache/scan.ts';
 import { State } from '../cache/state.ts';
 import { explain, ModelCacheError } from '../errors.ts';
-import { cachesBefore } from '../handover/environment.ts';
+import { askedHfHome, cachesBefore } from '../handover/environment.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { Context } from './context.ts';
 
@@ -16,10 +18,23 @@ export interface LocalCache {
 
 /** The cache that a command without a server speaks of; undefined when none of the dirs exists. */
 export function findLocalCache(context: Context): LocalCache | undefined {
-  const dir = existingDir(context.settings.dirs);
+  const dir = usedDir(context);
   if (dir === undefined) return undefined;
   context.reporter.add({ dir });
   return localCache(context, dir);
+}
+
+/** Where that is. A dir that is named on the command line is meant as it is; else it may be one that a start fell back to. */
+export function usedDir({
+  settings,
+  flags,
+  env,
+}: Pick<Context, 'settings' | 'flags' | 'env'>): string | undefined {
+  const fallbacks = flags['dir'] === undefined ? [askedHfHome(env), ownTemporaryDir(tmpdir())] : [];
+  return dirInUse(
+    settings.dirs,
+    fallbacks.filter((dir) => dir !== undefined),
+  );
 }
 
 /** The same, where there is nothing to do without one: throws `dir-unusable`. */

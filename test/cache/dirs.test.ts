@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { existingDir, probeDirs, temporaryDir } from '../../src/cache/dirs.ts';
+import { ownTemporaryDir, probeDirs, temporaryDir } from '../../src/cache/dirs.ts';
 import { CacheDir, ROOT_ONLY } from './cache-dir.ts';
 
 const scratch = new CacheDir();
@@ -108,21 +108,21 @@ test('the last resort is a dir of this user alone, the same at the next start', 
   assert.equal(statSync(one.dir).mode & 0o077, 0);
 });
 
+test('it is known again, unless that name is a link by now', () => {
+  const parent = new CacheDir(scratch.path);
+  assert.equal(ownTemporaryDir(parent.path), undefined);
+  const { dir } = temporaryDir(parent.path);
+  assert.equal(ownTemporaryDir(parent.path), dir);
+  rmSync(dir, { recursive: true });
+  symlinkSync('/', dir);
+  assert.equal(ownTemporaryDir(parent.path), undefined);
+});
+
 test('and a fresh one where that name is a link', () => {
   const [parent, elsewhere] = [new CacheDir(scratch.path), new CacheDir(scratch.path)];
   symlinkSync(elsewhere.path, parent.at(`model-cache-${process.geteuid?.()}`));
   assert.notEqual(temporaryDir(parent.path).dir, parent.at(`model-cache-${process.geteuid?.()}`));
   assert.deepEqual(readdirSync(elsewhere.path), []);
-});
-
-test('commands without a server speak of the dir with our state, else of the first that is there', () => {
-  const [first, second] = [new CacheDir(scratch.path), new CacheDir(scratch.path).prepared()];
-  const dirs = [scratch.at('nothing'), first.path, second.path];
-  assert.equal(existingDir(dirs), first.path);
-  second.file('.model-cache/state.json', '{}');
-  assert.equal(existingDir(dirs), second.path);
-  assert.equal(existingDir([scratch.at('nothing')]), undefined);
-  assert.equal(existsSync(scratch.at('nothing')), false);
 });
 
 test('a read-only dir is refused', { skip: ROOT_ONLY }, () => {
@@ -156,6 +156,21 @@ test('a dir that anyone may replace is refused', { skip: ROOT_ONLY }, () => {
   chmodSync(parent.path, 0o1777);
   assert.deepEqual(probeAs(SOMEBODY, parent.at('dir')).candidates, [parent.at('dir')]);
 });
+
+test(
+  'below a volume that anyone may write to, as a Kubernetes emptyDir is, it is taken',
+  { skip: ROOT_ONLY },
+  (context) => {
+    const volume = ownedBy(0);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=0777', 'none', volume.path]);
+    if (mounted.status !== 0) {
+      context.skip('nothing can be mounted here');
+      return;
+    }
+    context.after(() => spawnSync('umount', [volume.path]));
+    assert.deepEqual(probeAs(SOMEBODY, volume.at('models')).candidates, [volume.at('models')]);
+  },
+);
 
 test(
   'root takes the dir it is given, below a volume that anyone may write to as well',

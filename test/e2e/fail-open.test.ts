@@ -168,11 +168,15 @@ describe('whatever is wrong, the server runs, its variables are set, and one WAR
     writeFileSync(join(scratch, 'file'), '');
     const temporary = join(scratch, 'tmp');
     mkdirSync(temporary);
+    const variables = { ...env, MODEL_CACHE_DIR: join(scratch, 'file', 'models'), TMPDIR: temporary };
     const result = await modelCache(['init', ...SERVER], {
-      env: { ...env, MODEL_CACHE_DIR: join(scratch, 'file', 'models'), TMPDIR: temporary },
+      env: variables,
     });
     assert.equal(result.code, 0, result.stderr);
     assert.match(result.stdout, new RegExp(`^served from ${temporary}/model-cache-`));
+    // A shell beside the server, with the same variables.
+    const shell = await modelCache(['env'], { env: variables });
+    assert.match(shell.stdout, new RegExp(`^export HF_HOME=${temporary}/model-cache-`));
     assert.match(result.stderr, /S3 model sync completed/);
   });
 

@@ -116,6 +116,20 @@ export const folders: readonly Row[] = [
     },
   },
   {
+    fault: 'everything is read-only but the HF_HOME of the server',
+    sees: "no dir of the settings can be used; the server's HF_HOME is tried: …",
+    todo: 'Mount something that can be written to where the dir is, or name it with `--dir`.',
+    needs: MOUNTS,
+    expected: { ...OK, warnings: 2 },
+    run: (rig) => {
+      mkdirSync(rig.dir);
+      return rig.init({
+        wrapper: [...readOnlyBut(rig.scratch), ...withReadOnly(rig.dir)],
+        env: { TMPDIR: rig.dir, HF_HOME: join(rig.scratch, 'hf') },
+      });
+    },
+  },
+  {
     fault: 'everything is read-only',
     sees: 'S3 model sync failed: there is no dir to restore to; the server will download to …',
     todo: 'Mount something that can be written to where the dir is, or name it with `--dir`. The server cannot download either.',

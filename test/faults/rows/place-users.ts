@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, asUser, dirFor, withProc } from '../confined.ts';
 import type { Row } from '../row.ts';
-import { COMPLETED, NOTHING } from './shared.ts';
+import { COMPLETED, mounted, NOTHING } from './shared.ts';
 
 const USER = 12_345;
 const OK = { within: 5, code: 'ok', published: 'everything' } as const;
@@ -40,6 +40,17 @@ export const users: readonly Row[] = [
         wrapper: [...asUser(USER), 'env', '-u', 'HOME'],
         env: { ...NO_KEYS, AWS_PROFILE: 'models' },
       }),
+  },
+  {
+    fault: 'any user, and a dir below a volume that anyone may write to (a Kubernetes emptyDir)',
+    sees: COMPLETED,
+    todo: NOTHING,
+    needs: ['root', 'mount namespaces'],
+    expected: OK,
+    run: (rig) => {
+      const volume = mounted(rig, 'volume', ['-t', 'tmpfs', '-o', 'mode=0777', 'tmpfs']);
+      return rig.init({ dir: join(volume, 'models'), wrapper: asUser(USER) });
+    },
   },
   {
     fault: 'a random user of the group 0, and a dir that this group may write to (OpenShift)',

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Rig, RunOptions } from '../rig.ts';
 import type { Ran } from '../running.ts';
 import type { Answer, Change, Kind, Spoil } from '../spoiled-store.ts';
@@ -15,6 +18,15 @@ export const A_BIT = 100_000;
 
 /** Says by the number of a request, from 1, what becomes of it. */
 export type ByNumber = (nth: number) => Answer | Change | undefined;
+
+/** A new folder with something mounted there, as `mount` is told. */
+export function mounted(rig: Rig, name: string, what: readonly string[]): string {
+  const folder = join(rig.scratch, name);
+  mkdirSync(folder);
+  execFileSync('mount', [...what, folder]);
+  rig.later(() => execFileSync('umount', ['--lazy', folder]));
+  return folder;
+}
 
 export async function initBehind(rig: Rig, spoil: Spoil, options: RunOptions = {}): Promise<Ran> {
   const { endpoint } = await rig.spoiled(spoil);

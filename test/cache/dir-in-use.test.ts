@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { existsSync, rmSync, utimesSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { dirInUse } from '../../src/cache/dir-in-use.ts';
+import { CacheDir } from './cache-dir.ts';
+
+const scratch = new CacheDir();
+after(() => rmSync(scratch.path, { recursive: true }));
+
+test('without a start before, it is the dir with our state, else the first that is there', () => {
+  const [first, second] = [newDir(), newDir().prepared()];
+  const dirs = [scratch.at('nothing'), first.path, second.path];
+  assert.equal(dirInUse(dirs), first.path);
+  second.file('.model-cache/state.json', '{}');
+  assert.equal(dirInUse(dirs), second.path);
+  assert.equal(dirInUse([scratch.at('nothing')]), undefined);
+  assert.equal(existsSync(scratch.at('nothing')), false);
+});
+
+test('else it is the one that the last start has given to its server, also one that it fell back to', () => {
+  const [first, second, fallback] = [newDir(), newDir(), newDir()];
+  first.file('.model-cache/state.json', '{}');
+  startIn(second, 1000);
+  assert.equal(dirInUse([first.path, second.path], [fallback.path]), second.path);
+  startIn(fallback, 2000);
+  assert.equal(dirInUse([first.path, second.path], [fallback.path]), fallback.path);
+  startIn(first, 3000);
+  assert.equal(dirInUse([first.path, second.path], [fallback.path]), first.path);
+});
+
+test('a fallback of which no start has made use does not count, whatever is there', () => {
+  const fallback = newDir();
+  fallback.repo();
+  assert.equal(dirInUse([scratch.at('nothing')], [fallback.path]), undefined);
+});
+
+function newDir(): CacheDir {
+  return new CacheDir(scratch.path);
+}
+
+/** `second` of 1970. */
+function startIn(dir: CacheDir, second: number): void {
+  dir.file('.model-cache/env', 'export HF_HOME=...');
+  utimesSync(dir.at('.model-cache/env'), second, second);
+}
