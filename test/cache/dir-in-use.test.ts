@@ -19,13 +19,20 @@ test('without a start before, it is the dir with our state, else the first that 
 
 test('else it is the one that the last start has given to its server, also one that it fell back to', () => {
   const [first, second, fallback] = [newDir(), newDir(), newDir()];
-  first.file('.model-cache/state.json', '{}');
-  startIn(second, 1000);
+  startIn(first, 1000);
+  startIn(second, 2000);
   assert.equal(dirInUse([first.path, second.path], [fallback.path]), second.path);
-  startIn(fallback, 2000);
+  startIn(fallback, 3000);
   assert.equal(dirInUse([first.path, second.path], [fallback.path]), fallback.path);
-  startIn(first, 3000);
+  startIn(first, 4000);
   assert.equal(dirInUse([first.path, second.path], [fallback.path]), first.path);
+});
+
+test('one that is there by now, and that no start has used, comes before what one fell back to', () => {
+  const [byHand, fallback] = [newDir(), newDir()];
+  startIn(fallback, 1000);
+  assert.equal(dirInUse([scratch.at('nothing')], [fallback.path]), fallback.path);
+  assert.equal(dirInUse([byHand.path], [fallback.path]), byHand.path);
 });
 
 test('a fallback of which no start has made use does not count, whatever is there', () => {
