@@ -7,6 +7,9 @@ import { SignalPipe } from './signal-pipe.ts';
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
+/** For a server that is not there yet. Without a handler the one would open Node's debugger, and the other end the start. */
+const NOT_FOR_US = ['SIGUSR1', 'SIGUSR2'] as const;
+
 /**
  * Catches the signals that ask a process to stop, from the program's first line on: as PID 1, a signal without a
  * handler is ignored by the kernel. What is caught aborts `signal`; nothing is ever ended from here.
@@ -21,6 +24,7 @@ export class SignalWatch {
 
   constructor() {
     for (const name of STOP_SIGNALS) process.on(name, this.#onSignal);
+    for (const name of NOT_FOR_US) process.on(name, ignore);
   }
 
   /** Aborts with an `interrupted` error. */
@@ -55,7 +59,12 @@ export class SignalWatch {
   /** From here on these signals do what they do by default. */
   release(): void {
     for (const name of STOP_SIGNALS) process.off(name, this.#onSignal);
+    for (const name of NOT_FOR_US) process.off(name, ignore);
   }
+}
+
+function ignore(): void {
+  // By being there.
 }
 
 /** The exit code by which a shell and a container runtime know that a signal ended a process. */

@@ -14,6 +14,19 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const) {
   });
 }
 
+for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+  test(`${signal}, which is for the server, neither ends a start nor opens the debugger`, async () => {
+    const { child, said, ended } = launch(['watch']);
+    await said('launcher');
+    child.kill(signal);
+    child.kill('SIGTERM');
+    const { out, end } = await ended;
+    assert.match(out, /caught SIGTERM interrupted/);
+    assert.doesNotMatch(out, /Debugger/);
+    assert.equal(end, 0);
+  });
+}
+
 test('nothing caught is undefined, and nothing has aborted', async () => {
   const watch = new SignalWatch();
   assert.equal(await watch.caught(), undefined);
