@@ -35,7 +35,10 @@ async function load(
     files: readonly string[];
     builtins: readonly string[];
   };
-  const chunks = files.map((file) => basename(file, '.cjs').replace(/-[\w-]{8}$/, '')).toSorted();
+  const chunks = files
+    .filter((file) => file !== PROGRAM)
+    .map((file) => basename(file, '.cjs').replace(/-[\w-]{8}$/, ''))
+    .toSorted();
   return { ...run, chunks, builtins: new Set(builtins) };
 }
 
