@@ -19,8 +19,8 @@ export function inheritedBy(settings: StoreKeys, env: Environment): Environment 
 
 /** Of the names that a server may have keys of its own under, those whose keys are the store's. */
 function sharedKeys({ store, storeProblem, storeIsOff }: StoreKeys, env: Environment): readonly string[] {
-  const [id = '', secret = ''] = OWN;
-  const hasOwn = isSet(env, id) && isSet(env, secret);
+  const [[id = '', secret = ''], [, awsSecret = '']] = [OWN, AWS];
+  const hasOwn = isSet(env, id) && isSet(env, secret) && valueOf(env, secret) !== valueOf(env, awsSecret);
   // A store that was meant has its keys, whatever is wrong with its name.
   const isMeant = store?.kind === 's3' || storeProblem !== undefined || storeIsOff;
   if (!isMeant || hasOwn || (store?.kind === 's3' && store.credentials.anonymous)) return [];
@@ -30,5 +30,10 @@ function sharedKeys({ store, storeProblem, storeIsOff }: StoreKeys, env: Environ
 }
 
 function isSet(env: Environment, name: string): boolean {
-  return (env[name] ?? '').trim() !== '';
+  return valueOf(env, name) !== '';
+}
+
+/** As the settings take it. */
+function valueOf(env: Environment, name: string): string {
+  return (env[name] ?? '').trim();
 }

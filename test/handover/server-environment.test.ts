@@ -21,6 +21,11 @@ const rows: readonly (readonly [name: string, env: Environment, dropped: readonl
   ["the store's own keys go, and AWS keys are the server's", { ...S3, ...OWN, ...AWS }, Object.keys(OWN)],
   ['AWS keys go when they are those of the store', { ...S3, ...AWS }, Object.keys(AWS)],
   [
+    'and when they are there under both names',
+    { ...S3, ...AWS, MODEL_CACHE_ACCESS_KEY_ID: 'aws', MODEL_CACHE_SECRET_ACCESS_KEY: 'aws-secret\r' },
+    ['MODEL_CACHE_ACCESS_KEY_ID', 'MODEL_CACHE_SECRET_ACCESS_KEY', ...Object.keys(AWS)],
+  ],
+  [
     'half a pair of own keys is none: the store has the AWS keys',
     { ...S3, MODEL_CACHE_ACCESS_KEY_ID: 'own', MODEL_CACHE_SECRET_ACCESS_KEY: ' ', ...AWS },
     ['MODEL_CACHE_ACCESS_KEY_ID', 'MODEL_CACHE_SECRET_ACCESS_KEY', ...Object.keys(AWS)],
