@@ -1,6 +1,6 @@
 import { layout } from '../cache/layout.ts';
 import { writeOwnFile } from '../cache/own-files.ts';
-import { explain } from '../errors.ts';
+import { explain, toModelCacheError } from '../errors.ts';
 import { reportText, writeReport, type Report } from '../report.ts';
 import type { Context } from './context.ts';
 
@@ -26,7 +26,8 @@ export function keepReport({ settings, log }: Context, report: Report): void {
     try {
       writeReport(settings.report, report);
     } catch (error) {
-      log.warn('report', `the report was not written to ${settings.report}: ${explain(error)}`);
+      const words = `the report was not written to ${settings.report}: ${explain(error)}`;
+      log.warn('report', words, toModelCacheError(error).code);
     }
   }
   if (report.command === 'init' && !settings.dryRun && report.dir !== null) {
