@@ -18,13 +18,17 @@ export function redactedUsers(message: string): string {
 /** Fewer characters are no secret that anybody could tell from a word. */
 const SHORTEST_SECRET = 8;
 
-/** Takes these values out of whatever is said, wherever they come from: a library's error, a setup that prints them. */
+/**
+ * Takes these values, without the spaces around them, out of whatever is said, wherever they come from: a library's
+ * error, a setup that prints them.
+ */
 export function hiding(secrets: readonly (string | undefined)[]): (text: string) => string {
-  const known = secrets.flatMap((secret) =>
-    secret === undefined || secret.length < SHORTEST_SECRET
-      ? []
-      : [secret, JSON.stringify(secret).slice(1, -1)],
-  );
+  const known = secrets
+    .map((secret) => secret?.trim() ?? '')
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+    // One may be the beginning of another.
+    .toSorted((a, b) => b.length - a.length);
   return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, '...'), text);
 }
 

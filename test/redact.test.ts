@@ -25,6 +25,15 @@ describe('known secrets', () => {
     assert.equal(hide(JSON.stringify({ said: 'p"ass\\word/+' })), '{"said":"..."}');
     assert.equal(hide('short words stay'), 'short words stay');
   });
+
+  test('are hidden as they are used: without what stands around them', () => {
+    assert.equal(hiding(['sekret42\r', '\tother-secret \n'])('sekret42 or other-secret.'), '... or ....');
+    assert.equal(hiding(['  short  '])('short words stay'), 'short words stay');
+  });
+
+  test('are hidden whole, also where another one is the beginning', () => {
+    assert.equal(hiding(['token-12', 'token-12-and-more'])('token-12-and-more, token-12'), '..., ...');
+  });
 });
 
 describe('what looks like a secret in a line for the log', () => {
