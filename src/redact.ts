@@ -10,9 +10,15 @@ export function redactedAddress(text: string): string {
   return shown === text ? text : `${shown}...`;
 }
 
-/** A message without the user and password of any address in it. */
+/**
+ * A message without the user and password of any address in it. A password may have a slash: what follows a `:` is the
+ * path behind a port only if there is a port.
+ */
 export function redactedUsers(message: string): string {
-  return message.replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, '$1...@');
+  return message.replaceAll(
+    /\b([a-z][a-z0-9+.-]{0,31}:\/\/)(?:[^\s/@:[]*:(?!\d{1,5}\/)\S{0,500}|[^\s/]*)@/gi,
+    '$1...@',
+  );
 }
 
 /** Fewer characters are no secret that anybody could tell from a word. */
@@ -32,13 +38,25 @@ export function hiding(secrets: readonly (string | undefined)[]): (text: string)
   return (text) => known.reduce((rest, secret) => rest.replaceAll(secret, '...'), text);
 }
 
-/** The values of variables that are called a key, token, secret or password: of ours, of AWS's and of whoever's. */
+/**
+ * The values of variables that are called a key, token, secret or password, of ours, of AWS's and of whoever's; and of
+ * proxies, whoever goes through them.
+ */
 export function secretValues(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly (string | undefined)[] {
-  return Object.entries(env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (PROXY_NAME.test(name)) return usersOf(value ?? '');
+    return SECRET_NAME.test(name) ? [value] : [];
+  });
 }
 
+/** Of an address: all before the host, the same without the scheme, and the password. */
+function usersOf(address: string): readonly (string | undefined)[] {
+  return /^(?:[^/]*\/\/)?([^:]*:?(.*))(?=@)/s.exec(address.trim()) ?? [];
+}
+
+const PROXY_NAME = /_PROXY$/i;
 const SECRET_NAME = /(^|_)(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$/i;
 /** `NAME=value` where the name is that of a secret, `Bearer value`, and tokens that show what they are. */
 const SECRET_WORDS: readonly (readonly [RegExp, string])[] = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { hiding, redactedCommand, redactedShell, secretValues } from '../src/redact.ts';
+import { hiding, redactedCommand, redactedShell, redactedUsers, secretValues } from '../src/redact.ts';
 
 describe('known secrets', () => {
   test('are the values of variables that are called so', () => {
@@ -33,6 +33,46 @@ describe('known secrets', () => {
 
   test('are hidden whole, also where another one is the beginning', () => {
     assert.equal(hiding(['token-12', 'token-12-and-more'])('token-12-and-more, token-12'), '..., ...');
+  });
+});
+
+describe('who goes through a proxy, with what password', () => {
+  for (const [value, said] of [
+    ['http://us:p4ss/wordXY@127.0.0.1:1', 'Invalid proxy URL: ...@127.0.0.1:1'],
+    ['us:p4ss/wordXY@127.0.0.1:1', 'Invalid proxy URL: ...@127.0.0.1:1'],
+    ['http://us:12/34@word@proxy', 'Invalid proxy URL: ...@proxy'],
+    ['http://proxy:3128', 'Invalid proxy URL: http://proxy:3128'],
+  ] as const) {
+    test(`is hidden in ${value}`, () => {
+      for (const name of ['http_proxy', 'HTTPS_PROXY', 'ALL_PROXY'])
+        assert.equal(hiding(secretValues({ [name]: value }))(`Invalid proxy URL: ${value}`), said, name);
+    });
+  }
+
+  test('is hidden without the address, too', () => {
+    const hide = hiding(secretValues({ HTTPS_PROXY: 'http://somebody:p4ss/wordXY@proxy:1' }));
+    assert.equal(hide('407 for somebody:p4ss/wordXY'), '407 for ...');
+    assert.equal(hide('the password is p4ss/wordXY'), 'the password is ...');
+  });
+});
+
+describe('users in addresses', () => {
+  for (const [said, shown] of [
+    ['at http://user:word@host:1/x', 'at http://...@host:1/x'],
+    ['at http://us:p4ss/wordXY@127.0.0.1:1', 'at http://...@127.0.0.1:1'],
+    ['at s3://AKID:wJal/x+y/KEY@bucket/x', 'at s3://...@bucket/x'],
+    ['at http://us:p@ss@host', 'at http://...@host'],
+    ['at http://127.0.0.1:9000/bucket/a@b', 'at http://127.0.0.1:9000/bucket/a@b'],
+    ['at http://[::1]:9000/bucket/a@b', 'at http://[::1]:9000/bucket/a@b'],
+    ['at s3://bucket/models/a@main:x', 'at s3://bucket/models/a@main:x'],
+    ['at https://host/x, a@b', 'at https://host/x, a@b'],
+  ] as const) {
+    test(said, () => assert.equal(redactedUsers(said), shown));
+  }
+
+  test('are looked for once, however long a text is', () => {
+    const said = 'a://:x'.repeat(50_000);
+    assert.equal(redactedUsers(said), said);
   });
 });
 
