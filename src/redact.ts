@@ -1,12 +1,17 @@
+/** Of a text that says nothing of what it is. */
+const SHOWN_WITHOUT_SCHEME = 8;
+
 /**
  * As much of a mistaken address as is safe to repeat: scheme, and names up to the first character that no name has.
- * What follows may be a key, a signature or a token.
+ * What follows may be a key, a signature or a token; what stands before an `@`, or a `:` without a port, may be a user
+ * or a key's id; and what has no scheme may be a secret, which with its slashes looks like a path.
  */
 export function redactedAddress(text: string): string {
-  const safe = /^(?:[a-z0-9+.-]+:\/\/)?[\w.-]*(?:\/[\w.-]*)*/i.exec(text)?.[0] ?? '';
-  // A user's name or key id comes before an `@` or a `:`; a secret with slashes looks like a path.
-  const isUser = /[@]/.test(text);
-  const shown = isUser ? (/^[a-z0-9+.-]+:\/\//i.exec(text)?.[0] ?? '') : safe;
+  const [scheme = ''] = /^[a-z0-9+.-]+:\/\//i.exec(text) ?? [];
+  const rest = text.slice(scheme.length);
+  const hasUser = rest.includes('@') || /^[^/]*:(?!\d{1,5}(?:\/|$))/.test(rest);
+  const names = hasUser ? '' : (/^[\w.-]*(?:\/[\w.-]*)*/.exec(rest)?.[0] ?? '');
+  const shown = `${scheme}${scheme === '' ? names.slice(0, SHOWN_WITHOUT_SCHEME) : names}`;
   return shown === text ? text : `${shown}...`;
 }
 

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { hiding, redactedCommand, redactedShell, redactedUsers, secretValues } from '../src/redact.ts';
+import {
+  hiding,
+  redactedAddress,
+  redactedCommand,
+  redactedShell,
+  redactedUsers,
+  secretValues,
+} from '../src/redact.ts';
 
 describe('known secrets', () => {
   test('are the values of variables that are called so', () => {
@@ -54,6 +61,27 @@ describe('who goes through a proxy, with what password', () => {
     assert.equal(hide('407 for somebody:p4ss/wordXY'), '407 for ...');
     assert.equal(hide('the password is p4ss/wordXY'), 'the password is ...');
   });
+});
+
+describe('a mistaken address', () => {
+  for (const [text, shown] of [
+    ['gs://bucket/models', 'gs://bucket/models'],
+    ['https://b.s3.amazonaws.com/x?X-Amz-Signature=hush', 'https://b.s3.amazonaws.com/x...'],
+    ['s3://AKID:hush@bucket/x', 's3://...'],
+    ['s3://AKIAIOSFODNN7:wJal/hush', 's3://...'],
+    ['AKIAIOSFODNN7:wJal/hush', '...'],
+    ['htp://minio:9000/x', 'htp://minio...'],
+    ['htp://minio:90000000', 'htp://...'],
+    ['s3://bucket/a:b', 's3://bucket/a...'],
+    ['wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', 'wJalrXUt...'],
+    ['bucket/models', 'bucket/m...'],
+    ['garbage', 'garbage'],
+    ['a b', 'a...'],
+    ['://host', '...'],
+    ['', ''],
+  ] as const) {
+    test(`is repeated as far as it is safe: '${text}'`, () => assert.equal(redactedAddress(text), shown));
+  }
 });
 
 describe('users in addresses', () => {

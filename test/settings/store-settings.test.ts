@@ -125,12 +125,15 @@ test('AWS_CA_BUNDLE and --stall reach the store', () => {
 for (const [name, value] of [
   ['MODEL_CACHE_STORE', 's3://AKID:hush@bucket/x'],
   ['MODEL_CACHE_STORE', 's3://AKID:wJal/hush/KEY@bucket/x'],
+  ['MODEL_CACHE_STORE', 's3://hush:wJalrXUtnFEMI/K7MDENG'],
+  ['MODEL_CACHE_STORE', 'wJalrXUtnFEMI/K7MDENG/hush'],
   ['MODEL_CACHE_STORE', 'https://b.s3.amazonaws.com/x?X-Amz-Signature=hush'],
   ['MODEL_CACHE_ENDPOINT_URL', 'https://AKID:hush@host:9000'],
   ['MODEL_CACHE_ENDPOINT_URL', 'AKID:hush@host:9000'],
   ['MODEL_CACHE_ENDPOINT_URL', 'https://AKID:wJal/hush@host:9000'],
   ['AWS_ENDPOINT_URL', 'https://AKID:hush@host:9000'],
   ['S3_BUCKET', 'AKID:hush@bucket'],
+  ['S3_BUCKET', 'wJalrXUtnFEMI/K7MDENG/hush'],
   ['MODEL_CACHE_SECRET_ACCESKEY', 'hush'],
 ] as const) {
   test(`no problem with ${name} repeats a secret: ${value.replace('hush', '...')}`, () => {
