@@ -136,7 +136,7 @@ function homeOfUser(): string {
 }
 
 function set(env: Environment, name: string): string | undefined {
-  const value = env[name];
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
   return value === '' ? undefined : value;
 }
 

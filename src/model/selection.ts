@@ -22,9 +22,9 @@ export interface Selection {
 }
 
 /** The files that F5-TTS reads before it can answer: one checkpoint, one vocoder. Source: F5-TTS api.py, utils_infer.py. */
-export const PRESETS: Readonly<Record<string, readonly string[]>> = {
-  'f5-tts': ['SWivid/F5-TTS:F5TTS_v1_Base/*', 'charactr/vocos-mel-24khz'],
-};
+export const PRESETS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['f5-tts', ['SWivid/F5-TTS:F5TTS_v1_Base/*', 'charactr/vocos-mel-24khz']],
+]);
 
 const MODEL_SPEC =
   /^(?<repo>(?:(?:datasets|spaces|kernels)\/)?[^\s@:/]+(?:\/[^\s@:/]+)?)(?:@(?<revision>[^\s:]+))?(?::(?<glob>.+))?$/;

@@ -253,10 +253,9 @@ function selectionOf(raw: RawSettings): Pick<Settings, 'selection' | 'locked'> {
 }
 
 function presetOf(raw: RawSettings): readonly ModelSpec[] {
-  const names = Object.keys(PRESETS);
   const specs = raw.value('preset', (name) => {
-    const preset = PRESETS[name];
-    if (preset === undefined) throw wrong('no such preset', names.join(', '), name);
+    const preset = PRESETS.get(name);
+    if (preset === undefined) throw wrong('no such preset', [...PRESETS.keys()].join(', '), name);
     return preset;
   });
   return (specs ?? []).map(parseModelSpec);

@@ -23,6 +23,13 @@ test('five variables always, and nothing else when there is nothing else to say'
   assert.deepEqual(exportsOf({ HOME: homeWithout() }), { variables: FIVE, overridden: [] });
 });
 
+test('no variable has a value that only every object has', () => {
+  const env = { HOME: homeWithout(), HF_HUB_CACHE: '/data/$constructor/$toString' };
+  const { overridden } = exportsOf(env, { also: [{ tree: 'x', variable: 'constructor' }] });
+  assert.deepEqual(overridden, [{ name: 'HF_HUB_CACHE', was: '/data/$constructor/$toString' }]);
+  assert.ok(cachesBefore(DIR, env, []).hubs.includes('/data/$constructor/$toString'));
+});
+
 test('a value from elsewhere is overridden, and told; one that is the same or empty is not', () => {
   const env = { HOME: homeWithout(), HF_HOME: '/data/hf', HF_HUB_CACHE: '/tmp/models/hub', TORCH_HOME: '' };
   const { variables, overridden } = exportsOf(env);

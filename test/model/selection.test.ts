@@ -251,7 +251,7 @@ describe('a file of a folder is', () => {
 });
 
 test('the preset of F5-TTS has the checkpoint and the vocoder, and nothing else', () => {
-  const specs = (PRESETS['f5-tts'] ?? []).map(parseModelSpec);
+  const specs = (PRESETS.get('f5-tts') ?? []).map(parseModelSpec);
   const wish = (tree: string, file: string): Wish => {
     const catalog = catalogTree(view({ tree, snapshots: { [A]: { [file]: 'x' } }, refs: { main: A } }));
     return wishesFor(catalog, { models: specs, exclude: [] }, currentCommits(catalog)).wishFor(A, file);

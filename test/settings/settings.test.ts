@@ -58,6 +58,8 @@ for (const [key, bad] of [
   ['logLevel', 'loud'],
   ['logFormat', 'xml'],
   ['preset', 'f6-tts'],
+  ['preset', 'constructor'],
+  ['preset', '__proto__'],
   ['rest', 'all'],
   ['strict', 'maybe'],
 ] as const) {
