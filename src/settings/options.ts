@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly fallbacks?: readonly string[];
   /** May be given several times; in a variable, and where it `splits` in a flag, too, separated by `separator`. */
   readonly list?: { readonly separator: RegExp; readonly splits?: boolean };
+  /** Quotes around it are taken as they are, and not for those that a shell would have taken away. */
+  readonly keepsQuotes?: true;
   readonly commands: readonly CommandName[];
 }
 
@@ -75,6 +77,8 @@ export const OPTIONS = {
   locked: {
     flags: '--locked <file>',
     help: 'restore exactly what this file of `model-cache lock` names, without listing the bucket',
+    // As one that is not there, it restores nothing; refused, everything would be restored.
+    keepsQuotes: true,
     commands: ['init'],
   },
   also: {
@@ -158,6 +162,7 @@ export const OPTIONS = {
     flags: '--setup <command>',
     help: 'run this in a shell before the restore; repeatable (variable: a line each)',
     list: NEWLINE,
+    keepsQuotes: true,
     commands: ['init'],
   },
   setupTimeout: {

@@ -1,5 +1,6 @@
 import leven from 'leven';
 import { explain, ModelCacheError } from '../errors.ts';
+import { redactedAddress } from '../redact.ts';
 import {
   optionKeys,
   optionSpec,
@@ -56,7 +57,8 @@ export class RawSettings {
   }
 
   /** A value parsed by `parse`, which throws for text it does not take. */
-  value<T>(key: OptionKey, parse: (text: string) => T): T | undefined {
+  value<T>(key: OptionKey, parseUnquoted: (text: string) => T): T | undefined {
+    const parse = withoutQuotes(key, parseUnquoted);
     const fromFlag = this.#flags[key];
     if (typeof fromFlag === 'boolean') return this.#parsed(optionSpec(key).flags, String(fromFlag), parse);
     if (typeof fromFlag === 'string' && fromFlag.trim() !== '')
@@ -69,16 +71,17 @@ export class RawSettings {
   }
 
   /** A repeatable option: all of its flags, else the parts of its variable. Bad entries are left out of a lenient list. */
-  list<T>(key: OptionKey, parse: (text: string) => T): readonly T[] {
+  list<T>(key: OptionKey, parseUnquoted: (text: string) => T): readonly T[] {
     const { flags, list } = optionSpec(key);
+    const parse = withoutQuotes(key, parseUnquoted);
+    const separated = (text: string): readonly string[] =>
+      isQuoted(key, text) ? [text] : text.split(list?.separator ?? /,/);
     const given = this.#flags[key];
     const texts = Array.isArray(given) ? (given as readonly string[]) : [];
-    const fromFlags = entries(
-      list?.splits === true ? texts.flatMap((text) => text.split(list.separator)) : texts,
-    );
+    const fromFlags = entries(list?.splits === true ? texts.flatMap(separated) : texts);
     if (fromFlags.length > 0) return fromFlags.map((text) => this.#parsed(flags, text, parse));
     const name = variableOf(key);
-    return entries((this.variable(name) ?? '').split(list?.separator ?? /,/)).flatMap((text) => {
+    return entries(separated(this.variable(name) ?? '')).flatMap((text) => {
       const value = this.fromVariable(name, text, parse);
       return value === undefined ? [] : [value];
     });
@@ -142,6 +145,20 @@ export function oneOf<const T extends string>(...names: readonly T[]): (text: st
 
 export function wrong(message: string, wanted: string, found: string): ModelCacheError {
   return new ModelCacheError('setting-invalid', message, { wanted, found });
+}
+
+/** As a whole: Docker's env files, say, leave the quotes that a shell takes away. */
+function isQuoted(key: OptionKey, text: string): boolean {
+  return optionSpec(key).keepsQuotes !== true && /^(["']).*\1$/s.test(text);
+}
+
+function withoutQuotes<T>(key: OptionKey, parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    if (!isQuoted(key, text)) return parse(text);
+    const [quote] = text;
+    const found = `${quote}${redactedAddress(text.slice(1, -1))}${quote}`;
+    throw wrong('the quotes around it are a part of the value', 'none', found);
+  };
 }
 
 function entries(texts: readonly string[]): readonly string[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explain } from '../../src/errors.ts';
-import { optionKeys, OTHER_VARIABLES, variableOf } from '../../src/settings/options.ts';
+import { optionKeys, OTHER_VARIABLES, variableOf, type OptionKey } from '../../src/settings/options.ts';
 import { argsOf, parseBoolean, RawSettings } from '../../src/settings/raw.ts';
 
 for (const [name, nearest] of [
@@ -57,6 +57,53 @@ test('yes and no have the usual names', () => {
   assert.throws(() => parseBoolean('2'), { code: 'setting-invalid' });
 });
 
+for (const [key, value, found] of [
+  ['dir', '"/tmp/d"', '"/tmp/d"'],
+  ['dir', '"/tmp/d:/tmp/e"', '"/tmp/d..."'],
+  ['dir', "'/tmp/d'", "'/tmp/d'"],
+  ['exclude', '"*"', '"..."'],
+  ['exclude', '"*.bin,*.pt"', '"..."'],
+  ['models', '"org/name"', '"org/name"'],
+  ['also', '"ckpts"', '"ckpts"'],
+  ['reuse', '""', '""'],
+] as const) {
+  test(`${variableOf(key)}=${value}: the quotes are told, and what is in them is not taken`, () => {
+    const raw = new RawSettings({}, { [variableOf(key)]: value }, true);
+    assert.deepEqual(raw.list(key, asIs), []);
+    assert.deepEqual(raw.problems.map(explain), [
+      `${variableOf(key)}: the quotes around it are a part of the value (wanted none, found ${found}); the default is used`,
+    ]);
+    assert.throws(() => new RawSettings({ [key]: [value] }, {}, true).list(key, asIs), {
+      code: 'setting-invalid',
+      message: /the quotes around it/,
+    });
+  });
+}
+
+test('quotes around a single value are told, too, without what may be a secret in them', () => {
+  const env = { MODEL_CACHE_STORE: '"s3://AKID:hush@bucket"', MODEL_CACHE_REPORT: "'report.json'" };
+  const raw = new RawSettings({}, env, true);
+  for (const key of ['store', 'report'] as const) assert.equal(raw.value(key, asIs), undefined);
+  assert.deepEqual(
+    raw.problems.map((problem) => explain(problem).replace(/^.*found (.*)\).*$/, '$1')),
+    ['"s3://..."', "'report.j...'"],
+  );
+});
+
+for (const [key, value] of [
+  ['setup', '"/opt/my setup" && "/opt/another"'],
+  ['locked', '"models.lock"'],
+  ['exclude', '*"'],
+  ['exclude', '"'],
+  ['exclude', `"*'`],
+] as const satisfies readonly (readonly [OptionKey, string])[]) {
+  test(`quotes that are meant, or none around it, stay: ${variableOf(key)}=${value}`, () => {
+    const raw = new RawSettings({}, { [variableOf(key)]: value }, true);
+    assert.deepEqual(key === 'locked' ? [raw.value(key, asIs)] : raw.list(key, asIs), [value]);
+    assert.deepEqual(raw.problems, []);
+  });
+}
+
 test('flags are given again to another command as far as it has them, and nothing else of the command line', () => {
   const flags = {
     store: 's3://bucket/a b',
@@ -75,3 +122,7 @@ test('flags are given again to another command as far as it has them, and nothin
     '--store=s3://bucket/a b',
   ]);
 });
+
+function asIs(text: string): string {
+  return text;
+}
