@@ -6,7 +6,6 @@ import { parseModelSpec, PRESETS, type ModelSpec, type Selection } from '../mode
 import type { CredentialSettings, StaticKeys } from '../store/credentials.ts';
 import type { StoreSettings } from '../store/open-store.ts';
 import { providerOf } from '../store/providers.ts';
-import type { ProxyVariables } from '../store/s3-access.ts';
 import { whyOnlySdk } from './only-sdk.ts';
 import { parseBucket, parseStoreUrl, type StoreUrl } from '../store/store-url.ts';
 import type { LogSettings } from '../log.ts';
@@ -20,6 +19,7 @@ import {
   parseSpeed,
   type AlsoFolder,
 } from './parse.ts';
+import { proxiesOf } from './proxies.ts';
 import { oneOf, parseBoolean, RawSettings, wrong, type Environment, type Flags } from './raw.ts';
 
 /** Everything that a user can say, decided. Durations in milliseconds, sizes in bytes. */
@@ -186,17 +186,6 @@ function whyBucketTwice(bucket: string, endpoint: string | undefined): ModelCach
     wanted: endpoint.slice(0, -bucket.length - 1),
     found: endpoint,
   });
-}
-
-/** Most programs read either spelling; the lower-case one counts first. */
-function proxiesOf(raw: RawSettings): ProxyVariables {
-  const variable = (name: string): string | undefined =>
-    raw.variable(name.toLowerCase()) ?? raw.variable(name);
-  return {
-    HTTP_PROXY: variable('HTTP_PROXY'),
-    HTTPS_PROXY: variable('HTTPS_PROXY'),
-    NO_PROXY: variable('NO_PROXY'),
-  };
 }
 
 function absolute(path: string | undefined): string | undefined {

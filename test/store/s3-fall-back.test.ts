@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { ModelCacheError } from '../../src/errors.ts';
 import { Arrival } from '../../src/model/arrival.ts';
+import { proxiesOf } from '../../src/settings/proxies.ts';
+import { RawSettings } from '../../src/settings/raw.ts';
 import type { S3Settings } from '../../src/store/s3-access.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
 import type { FilesOrder } from '../../src/store/store.ts';
@@ -303,30 +305,36 @@ test('a connection that was kept, and closed in the meantime, is nothing that an
   });
 });
 
-test('where a proxy must be gone through, every request goes through it, by the SDK', async () => {
-  const store = await startServer((seen, response) =>
-    seen.url.includes('list-type') ? answerPage(response, 'models/k') : well(response, 0),
-  );
-  const proxy = await startForwardProxy(store.endpoint);
-  try {
-    const settings = {
-      endpoint: 'http://behind-the-proxy.invalid:9000',
-      proxies: { HTTP_PROXY: proxy.endpoint },
-      onlySdk: 'HTTP_PROXY is set',
-    };
-    await withStore(settings, async (behind, told) => {
-      assert.deepEqual(await listed(behind, ''), ['k']);
-      assert.equal(await outcomeOfFile(behind), true);
-      assert.deepEqual(told, ['HTTP_PROXY is set']);
-    });
-    assert.deepEqual(store.seen.map(askerOf), ['sdk', 'sdk']);
-    assert.equal(proxy.asked.length, 2);
-    assert.ok(proxy.asked.every((url) => url.startsWith('http://behind-the-proxy.invalid:9000/bucket')));
-  } finally {
-    await proxy.stop();
-    await store.stop();
-  }
-});
+for (const [name, addressOf] of [
+  ['an address', (endpoint) => endpoint],
+  ['a host and a port', (endpoint) => endpoint.replace('http://', '')],
+  ['a host and a port behind slashes', (endpoint) => endpoint.replace('http:', '')],
+] as const satisfies readonly (readonly [string, (endpoint: string) => string])[])
+  test(`where a proxy must be gone through, every request goes through it, by the SDK: ${name}`, async () => {
+    const store = await startServer((seen, response) =>
+      seen.url.includes('list-type') ? answerPage(response, 'models/k') : well(response, 0),
+    );
+    const proxy = await startForwardProxy(store.endpoint);
+    try {
+      const raw = new RawSettings({}, { http_proxy: addressOf(proxy.endpoint) }, true);
+      const settings = {
+        endpoint: 'http://behind-the-proxy.invalid:9000',
+        proxies: proxiesOf(raw),
+        onlySdk: 'HTTP_PROXY is set',
+      };
+      await withStore(settings, async (behind, told) => {
+        assert.deepEqual(await listed(behind, ''), ['k']);
+        assert.equal(await outcomeOfFile(behind), true);
+        assert.deepEqual(told, ['HTTP_PROXY is set']);
+      });
+      assert.deepEqual(store.seen.map(askerOf), ['sdk', 'sdk']);
+      assert.equal(proxy.asked.length, 2);
+      assert.ok(proxy.asked.every((url) => url.startsWith('http://behind-the-proxy.invalid:9000/bucket')));
+    } finally {
+      await proxy.stop();
+      await store.stop();
+    }
+  });
 
 test('an address that only the SDK knows is told of when the store is opened, and nothing is sent for that', async () => {
   await withServer(

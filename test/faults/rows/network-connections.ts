@@ -92,4 +92,26 @@ export const connections: readonly Row[] = [
       return rig.init({ endpoint: BEHIND_IT, env, secrets: ['hidden-proxy-word'] });
     },
   },
+  {
+    fault: 'http_proxy names a proxy without a scheme',
+    sees: COMPLETED,
+    todo: 'Nothing.',
+    expected: { within: 5, code: 'ok', published: 'everything' },
+    run: async (rig) => {
+      const proxy = await startForwardProxy(rig.minio.endpoint);
+      rig.later(() => proxy.stop());
+      return rig.init({ endpoint: BEHIND_IT, env: { http_proxy: new URL(proxy.endpoint).host } });
+    },
+  },
+  {
+    fault: 'HTTPS_PROXY has a password with a slash that is not escaped, so that it is no address',
+    sees: 'HTTPS_PROXY: not a proxy (wanted http://HOST:PORT, found http://...); the store is asked without it',
+    todo: 'Correct `HTTPS_PROXY`: `%2F` is a slash.',
+    quick: true,
+    expected: { within: 5, code: 'ok', published: 'everything', warnings: 1 },
+    run: (rig) => {
+      const env = { HTTPS_PROXY: 'http://user:hidden/proxy-word@127.0.0.1:1' };
+      return rig.init({ env, secrets: ['hidden/proxy-word', 'proxy-word'] });
+    },
+  },
 ];
