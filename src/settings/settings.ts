@@ -31,7 +31,7 @@ export interface Settings {
   readonly storeIsOff: boolean;
   readonly dirs: readonly string[];
   readonly selection: Selection;
-  /** The lock file, which then says what is selected. */
+  /** The lock file, which then says what a start selects. */
   readonly locked: string | undefined;
   /** What becomes of models that --model does not name. */
   readonly rest: 'skip';
@@ -95,7 +95,11 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
     storeProblem: store instanceof ModelCacheError ? store : undefined,
     storeIsOff,
     dirs: dirs.length === 0 ? DEFAULT_DIRS : dirs,
-    ...selectionOf(raw),
+    selection: {
+      models: [...presetOf(raw), ...raw.list('models', parseModelSpec)],
+      exclude: raw.list('exclude', (glob) => glob),
+    },
+    locked: raw.value('locked', (path) => resolve(path)),
     also: raw.list('also', parseAlso),
     reuse: raw.list('reuse', parseFolder),
     transformersCache: raw.text('transformersCache'),
@@ -223,22 +227,6 @@ function keysOf(raw: RawSettings, prefix: string): StaticKeys | undefined {
     secretAccessKey,
     sessionToken: raw.variable(`${prefix}SESSION_TOKEN`),
   };
-}
-
-function selectionOf(raw: RawSettings): Pick<Settings, 'selection' | 'locked'> {
-  const selection = {
-    models: [...presetOf(raw), ...raw.list('models', parseModelSpec)],
-    exclude: raw.list('exclude', (glob) => glob),
-  };
-  const locked = raw.value('locked', (path) => resolve(path));
-  if (locked !== undefined && selection.models.length + selection.exclude.length > 0) {
-    raw.problems.push(
-      new ModelCacheError('setting-invalid', '--model, --preset and --exclude are not heeded with --locked', {
-        hint: `${locked} says what is restored; \`model-cache lock\` makes another one`,
-      }),
-    );
-  }
-  return { selection, locked };
 }
 
 function presetOf(raw: RawSettings): readonly ModelSpec[] {

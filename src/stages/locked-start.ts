@@ -2,6 +2,7 @@ import { hasErrno, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { readRegularFile } from '../files.ts';
 import { MAX_LOCK_BYTES, parseLock, type Lock } from '../model/lock-file.ts';
 import type { Context } from './context.ts';
+import { tellProblem } from './tell-problem.ts';
 
 /**
  * Of a start with --locked: what the lock file says takes the place of what was selected otherwise. Never throws; a lock
@@ -12,6 +13,7 @@ export function asLocked(context: Context): Context {
   const { settings, unreachable } = context;
   const { locked: file, storeIsOff } = settings;
   if (file === undefined || storeIsOff) return context;
+  tellNotHeeded(context, file);
   const lock = unreachable.has(file) ? unusable(`${file} is on a disk that does not answer`) : readLock(file);
   if (lock instanceof ModelCacheError) return { ...context, lock };
   const named = new Set(settings.also.map(({ tree }) => tree));
@@ -21,6 +23,17 @@ export function asLocked(context: Context): Context {
     lock,
     settings: { ...settings, selection: lock.selection, also: [...settings.also, ...more] },
   };
+}
+
+function tellNotHeeded(context: Context, file: string): void {
+  const { models, exclude } = context.settings.selection;
+  if (models.length + exclude.length === 0) return;
+  const error = new ModelCacheError(
+    'setting-invalid',
+    '--model, --preset and --exclude are not heeded with --locked',
+    { hint: `${file} says what is restored; \`model-cache lock\` makes another one` },
+  );
+  tellProblem(context, 'settings', error);
 }
 
 /** A link is followed: that is how Kubernetes mounts a ConfigMap. A pipe is not waited for. */

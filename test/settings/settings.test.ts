@@ -94,16 +94,6 @@ test('a bad entry of a list is left out, and the good ones count', () => {
   assert.throws(() => resolve({ models: ['a/b', ':::'] }, {}), { code: 'setting-invalid' });
 });
 
-test('a lock file decides what is selected, and whoever says otherwise is told once', () => {
-  const both = resolve(
-    { locked: 'models.lock', preset: 'f5-tts', exclude: ['*.md'] },
-    { MODEL_CACHE_MODELS: 'a/b' },
-  );
-  assert.equal(both.problems.length, 1);
-  assert.match(explain(both.problems[0]), /--model, --preset and --exclude are not heeded with --locked/);
-  assert.deepEqual(resolve({ locked: 'models.lock' }, { MODEL_CACHE_ALSO: 'engines' }).problems, []);
-});
-
 test('how to log is known even when everything else is wrong', () => {
   const env = { MODEL_CACHE_LOG_FORMAT: 'json', MODEL_CACHE_STORE: 'nonsense' };
   assert.deepEqual(resolveLogSettings({ logLevel: 'loud' }, env), { level: 'info', format: 'text' });
