@@ -1,6 +1,5 @@
 import { proveFiles } from '../cache/prove.ts';
 import type { State } from '../cache/state.ts';
-import { isCounted } from '../countdown.ts';
 import { explain, ModelCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { doomedKey, FORMAT_BYTES, FORMAT_KEY, type Listing } from '../model/bucket.ts';
@@ -86,7 +85,7 @@ export async function executeUpload(
 ): Promise<{ readonly sent: readonly SentFile[]; readonly manifests: readonly string[] }> {
   const { store, signal } = tools;
   const { bwlimit: bytesPerSecond, abandonAfter } = settings;
-  const abandonedBefore = isCounted(abandonAfter) ? Date.now() - abandonAfter : 0;
+  const abandonedBefore = abandonAfter > 0 ? Date.now() - abandonAfter : 0;
   if (plan.send.length > 0) await takeBackAbandoned(store, abandonedBefore, log, signal);
   const hasSomethingToSay = plan.send.length + plan.present.length > 0;
   if (hasSomethingToSay && !listing.has(FORMAT_KEY)) await store.put(FORMAT_KEY, FORMAT_BYTES, signal);

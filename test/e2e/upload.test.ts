@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,28 @@ import { makeRepo, put } from '../support/tree.ts';
 const COMMIT = 'c1'.repeat(20);
 const README_COMMIT = 'c2'.repeat(20);
 const REPO = 'hub/models--org--model';
+
+for (const [abandonAfter, stays] of [
+  ['24h', []],
+  ['30d', ['29 days']],
+  ['0', ['29 days', '31 days']],
+] as const) {
+  test(`--abandon-after ${abandonAfter}: of what nobody has added to for so long, ${stays.join(' and ') || 'nothing'} stays`, async (context) => {
+    const scratch = await scratchDir(context);
+    const [dir, bucket] = [join(scratch, 'dir'), join(scratch, 'bucket')];
+    makeRepo(join(dir, 'hub'), 'org/model', COMMIT, { 'README.md': { content: Buffer.from('new') } });
+    for (const days of [29, 31]) {
+      const path = join(bucket, '.model-cache/tmp', `${days} days`);
+      put(path, 'half');
+      const then = Date.now() / 1000 - days * 24 * 3600;
+      utimesSync(path, then, then);
+    }
+    const args = ['upload', '--store', `file://${bucket}`, '--dir', dir, '--abandon-after', abandonAfter];
+    const result = await modelCache(args, { env: {} });
+    assert.equal(result.code, 0, result.stderr);
+    assert.deepEqual(readdirSync(join(bucket, '.model-cache/tmp')).toSorted(), stays);
+  });
+}
 
 describe('upload', () => {
   let minio: Minio;
