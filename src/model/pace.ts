@@ -16,7 +16,7 @@ export interface Pace {
 
 /** What no pace goes beyond. */
 export interface PaceBounds {
-  /** Requests side by side. */
+  /** Requests for parts of large files side by side; beside them, so many for small files. */
   readonly width: number;
   /** Bytes of one request. */
   readonly partBytes: number;

@@ -115,7 +115,7 @@ export const OPTIONS = {
   },
   connections: {
     flags: '--connections <number>',
-    help: 'ask the store for at most so many things side by side; how many it takes is measured (default: 64)',
+    help: 'ask the store for at most so many parts of large files side by side, and so many small files beside them; how many it takes is measured (default: 64)',
     commands: ['init'],
   },
   partSize: {
