@@ -31,11 +31,11 @@ function parseS3(text: string): StoreUrl {
   return { kind: 's3', bucket: parseBucket(bucket), prefix };
 }
 
-/** The bare name of a bucket. Throws `store-url-invalid`. */
+/** The bare name of a bucket; old ones have up to 255 letters. Throws `store-url-invalid`. */
 export function parseBucket(text: string): string {
-  if (/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}$/.test(text)) return text;
+  if (/^[a-zA-Z0-9][a-zA-Z0-9._-]{2,254}$/.test(text)) return text;
   throw new ModelCacheError('store-url-invalid', 'no bucket has such a name', {
-    wanted: '3 to 63 letters, digits, dots and hyphens',
+    wanted: '3 to 255 letters, digits, dots, hyphens and underscores, a letter or a digit first',
     found: redactedAddress(text),
   });
 }

@@ -7,14 +7,14 @@ import type { S3Settings } from '../../src/store/s3-access.ts';
 
 test('an endpoint that ends in the bucket is told: its objects would be looked for below a folder of that name', () => {
   const { store, storeProblem } = resolve({
-    S3_BUCKET: 'b1',
-    MODEL_CACHE_ENDPOINT_URL: 'https://x.example/b1',
+    S3_BUCKET: 'b-1',
+    MODEL_CACHE_ENDPOINT_URL: 'https://x.example/b-1',
   });
   assert.equal(store, undefined);
   assert.match(storeProblem?.message ?? '', /names the bucket/);
   assert.deepEqual(
     [storeProblem?.wanted, storeProblem?.found],
-    ['https://x.example', 'https://x.example/b1'],
+    ['https://x.example', 'https://x.example/b-1'],
   );
 });
 

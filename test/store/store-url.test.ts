@@ -8,6 +8,8 @@ for (const [text, bucket, prefix, printed] of [
   ['s3://bucket', 'bucket', '', 's3://bucket'],
   ['s3://bucket/', 'bucket', '', 's3://bucket'],
   ['s3://my-bucket.name/a/b/', 'my-bucket.name', 'a/b', 's3://my-bucket.name/a/b'],
+  ['s3://abc/x', 'abc', 'x', 's3://abc/x'],
+  ['s3://An_older.name/x', 'An_older.name', 'x', 's3://An_older.name/x'],
   ['s3://bucket//a//b', 'bucket', 'a/b', 's3://bucket/a/b'],
 ] as const) {
   test(`${text} is the bucket ${bucket} with the prefix '${prefix}'`, () => {
@@ -27,12 +29,18 @@ for (const [text, path] of [
   });
 }
 
-for (const text of ['s3://b', 's3://-bucket/x', 's3://buck et/x', 's3://s3://bucket/models']) {
-  test(`${text} is refused: no bucket has such a name`, () => {
+for (const text of [
+  's3://ab',
+  's3://-bucket/x',
+  's3://buck et/x',
+  `s3://${'b'.repeat(256)}`,
+  's3://s3://bucket/models',
+]) {
+  test(`${text.slice(0, 40)} is refused: no bucket has such a name`, () => {
     assert.throws(() => parseStoreUrl(text), {
       code: 'store-url-invalid',
       message: /no bucket has such a name/,
-      wanted: /letters, digits/,
+      wanted: '3 to 255 letters, digits, dots, hyphens and underscores, a letter or a digit first',
     });
   });
 }
