@@ -21,7 +21,7 @@ export interface ReadStore {
 
 /**
  * Connects and reads what the store holds; of a locked start, what is locked of it. `onOpen` is called before anything
- * is sent to it.
+ * is sent to it. Whoever gets the store closes it; one that cannot be read is closed.
  */
 export async function readStore(
   context: Context,
@@ -31,19 +31,24 @@ export async function readStore(
   const { settings, lock, log, stop } = context;
   if (lock instanceof ModelCacheError) throw lock;
   const store = await connect(context);
-  onOpen(store);
-  const { catalog, refused } = await readPatiently(store, patience, stop, (store, signal) =>
-    lock === undefined
-      ? readCatalog(store, {
-          also: settings.also.map(({ tree }) => tree),
-          acceptUnverified: settings.acceptUnverified,
-          signal,
-        })
-      : readLocked(store, lock.manifests, signal),
-  );
-  tellRefused(context, refused);
-  log.info('store.ready', `${storeReady(store)}, ${contentsOf(catalog)}`);
-  return { store: lock === undefined ? store : mayNotList(store), catalog, refused: refused.length };
+  try {
+    onOpen(store);
+    const { catalog, refused } = await readPatiently(store, patience, stop, (store, signal) =>
+      lock === undefined
+        ? readCatalog(store, {
+            also: settings.also.map(({ tree }) => tree),
+            acceptUnverified: settings.acceptUnverified,
+            signal,
+          })
+        : readLocked(store, lock.manifests, signal),
+    );
+    tellRefused(context, refused);
+    log.info('store.ready', `${storeReady(store)}, ${contentsOf(catalog)}`);
+    return { store: lock === undefined ? store : mayNotList(store), catalog, refused: refused.length };
+  } catch (error) {
+    store.close();
+    throw error;
+  }
 }
 
 function contentsOf({ trees, source }: Catalog): string {
