@@ -1,6 +1,6 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import pLimit from 'p-limit';
+import { mapLimited } from '../map-limited.ts';
 import {
   journalNameOf,
   leftoversToRemove,
@@ -39,7 +39,7 @@ async function readLeftovers(dir: string, now: number): Promise<readonly Leftove
   const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   const journals = new Set(names.map(journalNameOf));
   const files = names.filter((name) => !journals.has(name));
-  const read = await pLimit(AT_ONCE).map(files, (name) => readLeftover(join(folder, name), now));
+  const read = await mapLimited(AT_ONCE, files, (name) => readLeftover(join(folder, name), now));
   return read.filter((leftover) => leftover !== undefined);
 }
 

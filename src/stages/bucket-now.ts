@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import { mapLimited } from '../map-limited.ts';
 import { isLacking, MANIFESTS_PREFIX, objectKey, type Listing } from '../model/bucket.ts';
 import type { TreeView } from '../model/merge.ts';
 import type { TreeName } from '../model/tree.ts';
@@ -35,16 +35,11 @@ export async function bucketNow(
   const views = isLater ? await viewsNow(before, tools) : before.views;
   const seen = new Map(before.seen);
   const named = views.filter(({ tree }) => trees.has(tree)).flatMap((view) => namedObjects(view));
-  const limit = pLimit(QUESTIONS_AT_ONCE);
   const unseen = new Set(named.filter((key) => isLacking(seen, key)));
-  await Promise.all(
-    Array.from(unseen, (key) =>
-      limit(async () => {
-        const there = await tools.progress.whileWaiting(() => tools.store.head(key, tools.signal));
-        if (there !== undefined) seen.set(key, there.size);
-      }),
-    ),
-  ).finally(() => limit.clearQueue());
+  await mapLimited(QUESTIONS_AT_ONCE, unseen, async (key) => {
+    const there = await tools.progress.whileWaiting(() => tools.store.head(key, tools.signal));
+    if (there !== undefined) seen.set(key, there.size);
+  });
   return { views, seen };
 }
 

@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
 import { toModelCacheError } from '../errors.ts';
+import { mapLimited } from '../map-limited.ts';
 import { withoutFiles } from '../model/absent-files.ts';
 import { bytesShort, type DirCandidate } from '../model/budget.ts';
 import type { Catalog, CatalogFile } from '../model/catalog.ts';
@@ -95,9 +95,8 @@ async function absentFiles(
     .toSorted((a, b) => b.size - a.size);
   const isShort = (): boolean =>
     bytesShort(countOf(wanted.filter((file) => !absent.has(file))).bytes, { freeBytes }) > 0;
-  const limit = pLimit(AT_ONCE);
   for (let at = 0; at < Math.min(wanted.length, MOST_LOOKED_AT) && isShort(); at += AT_ONCE) {
-    await limit.map(wanted.slice(at, at + AT_ONCE), async (file) => {
+    await mapLimited(AT_ONCE, wanted.slice(at, at + AT_ONCE), async (file) => {
       if (!(await isHeld(store, file, signal))) absent.add(file);
     });
   }

@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
 import { toModelCacheError, type ModelCacheError } from '../errors.ts';
+import { mapLimited } from '../map-limited.ts';
 import { hasLayout, MANIFESTS_PREFIX } from '../model/bucket.ts';
 import { catalogTree, type Catalog } from '../model/catalog.ts';
 import { COMMIT_BYTES, isCommit } from '../model/digest.ts';
@@ -49,6 +49,7 @@ async function catalogFromListing(
   const survey = surveyListing(ownObjects(store, objects, also), also);
   const placement = new Map(
     await mapLimited(
+      AT_ONCE,
       worthReading(survey.unplaced),
       async (copy) => [copy, await placeByContent(store, survey, copy, signal)] as const,
     ),
@@ -56,6 +57,7 @@ async function catalogFromListing(
   const refs = Array.from(survey.trees.values()).flatMap((tree) => tree.refs.map(({ object }) => object));
   const commits = refs.filter(({ size }) => size === COMMIT_BYTES);
   const contents = await mapLimited(
+    AT_ONCE,
     commits,
     async ({ key }) => [key, await readRef(store, key, signal)] as const,
   );
@@ -101,8 +103,4 @@ async function readRef(
     if (toModelCacheError(error).code === 'object-size-differs') return undefined;
     throw error;
   }
-}
-
-function mapLimited<T, U>(items: readonly T[], map: (item: T) => Promise<U>): Promise<U[]> {
-  return pLimit(AT_ONCE).map(items, map);
 }

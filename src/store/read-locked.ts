@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { mapLimited } from '../map-limited.ts';
 import { catalogTree, type CatalogTree } from '../model/catalog.ts';
 import type { LockedManifest } from '../model/lock-file.ts';
 import { MANIFEST_LIMITS, type NamedManifest } from '../model/manifest.ts';
@@ -22,10 +22,7 @@ export async function readLocked(
   manifests: readonly LockedManifest[],
   signal?: AbortSignal,
 ): Promise<CatalogReading> {
-  const limit = pLimit(AT_ONCE);
-  const answers = await limit
-    .map(manifests, (locked) => answerFor(store, locked, signal))
-    .finally(() => limit.clearQueue());
+  const answers = await mapLimited(AT_ONCE, manifests, (locked) => answerFor(store, locked, signal));
   refuseIfNoneMayBeRead(answers);
   const trees: CatalogTree[] = [];
   const refused = new Map<TreeName, ModelCacheError>();

@@ -1,6 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
-import pLimit from 'p-limit';
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { mapLimited } from '../map-limited.ts';
 import { checkFormat, FORMAT_KEY, parseManifestKey } from '../model/bucket.ts';
 import { TreeManifests } from '../model/heads.ts';
 import { MANIFEST_LIMITS, type NamedManifest } from '../model/manifest.ts';
@@ -55,7 +55,7 @@ export async function readManifests(
   };
   const [large, small] = bySize(found.slice(0, MAX_MANIFESTS));
   for (const manifest of large) await read(manifest);
-  await eachLimited(small, read);
+  await mapLimited(AT_ONCE, small, read);
   // Only where memory is short: what came first may have been superseded since.
   for (const manifest of among(found, heads.unkept())) await read(manifest);
   for (const manifest of among(found, heads.unkept())) refusals.add(noMemory(manifest));
@@ -83,16 +83,6 @@ function bySize(
 
 function among(found: readonly FoundManifest[], names: ReadonlySet<string>): readonly FoundManifest[] {
   return names.size === 0 ? [] : found.filter(({ name }) => names.has(name));
-}
-
-/** The first failure ends it; what is under way then is left. */
-async function eachLimited<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const limit = pLimit(AT_ONCE);
-  try {
-    await limit.map(items, work);
-  } finally {
-    limit.clearQueue();
-  }
 }
 
 /** The heads of all trees, as many as there is memory for. */

@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
 import { ModelCacheError } from '../errors.ts';
+import { mapLimited } from '../map-limited.ts';
 import type { Listing } from '../model/bucket.ts';
 import { foldersToList } from '../model/seeing.ts';
 import type { UploadItem } from '../model/upload-plan.ts';
@@ -49,20 +49,15 @@ export async function seeTogether(
   }
   // A listing may be behind.
   const unseen = items.filter(({ key }) => !seen.has(key));
-  const limit = pLimit(QUESTIONS_AT_ONCE);
-  await Promise.all(
-    unseen.map((item) =>
-      limit(async () => {
-        try {
-          await seeInBucket(item, tools);
-          seen.add(item.key);
-        } catch (error) {
-          if (!(error instanceof ModelCacheError) || !error.code.startsWith('object-')) throw error;
-          onFailure({ item, error });
-        }
-      }),
-    ),
-  ).finally(() => limit.clearQueue());
+  await mapLimited(QUESTIONS_AT_ONCE, unseen, async (item) => {
+    try {
+      await seeInBucket(item, tools);
+      seen.add(item.key);
+    } catch (error) {
+      if (!(error instanceof ModelCacheError) || !error.code.startsWith('object-')) throw error;
+      onFailure({ item, error });
+    }
+  });
   return ({ key }) => seen.has(key);
 }
 

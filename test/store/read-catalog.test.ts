@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { ModelCacheError } from '../../src/errors.ts';
 import { FORMAT_BYTES, FORMAT_KEY, manifestKey, objectKey } from '../../src/model/bucket.ts';
 import { serializeManifest, type Manifest } from '../../src/model/manifest.ts';
@@ -143,6 +144,18 @@ test('a bucket that aws s3 sync filled: copies of a blob are links again, refs a
   assert.deepEqual(tree?.refused, [{ path: `snapshots/${COMMIT}/other.bin`, reason: 'unverified' }]);
   assert.deepEqual(tree?.refs, [{ path: 'refs/main', content: COMMIT }]);
   assert.equal(catalog.trees.length, 1);
+});
+
+test('once the store has failed, no copy more is read', async () => {
+  const store = await freshStore();
+  await store.put(`${TREE}/${BLOB}`, WEIGHTS);
+  for (let index = 0; index < 20; index += 1)
+    await store.put(`${TREE}/snapshots/${COMMIT}/${index}.bin`, WEIGHTS);
+  const asked: string[] = [];
+  const broken = failing(store, (key) => key.includes('/snapshots/') && asked.push(key) > 0);
+  await assert.rejects(readCatalog(broken, OPTIONS), { code: 'store-unreachable' });
+  await setTimeout(100);
+  assert.equal(asked.length, 8);
 });
 
 test('of a bucket without manifests, what nothing vouches for comes only when it is accepted', async () => {
