@@ -16,14 +16,16 @@ export function changed(key: string, wanted: string, found: string): ModelCacheE
   return new ModelCacheError('object-changed', `${key} was replaced while it was read`, { wanted, found });
 }
 
+/** What the disk answers is about the store: the next object would be answered the same. */
 export function folderError(error: unknown, url: string): unknown {
+  if (error instanceof ModelCacheError) return error;
   if (hasErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
     return new ModelCacheError('store-denied', `${url}: ${(error as Error).message}`, {
       hint: 'give this user the right to read and write that folder',
       cause: error,
     });
   }
-  const isFull = toModelCacheError(error).code === 'disk-full';
-  if (!isFull && !hasErrno(error, 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY', 'EIO', 'ESTALE')) return error;
+  const isOfDisk = toModelCacheError(error).code.startsWith('disk-') || hasErrno(error, 'EEXIST');
+  if (!isOfDisk) return error;
   return new ModelCacheError('store-failed', `${url}: ${(error as Error).message}`, { cause: error });
 }

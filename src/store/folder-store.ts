@@ -69,7 +69,7 @@ export class FolderStore implements Store {
       };
     } catch (error) {
       await file.close();
-      throw error;
+      throw folderError(error, this.url);
     }
   }
 
@@ -78,7 +78,7 @@ export class FolderStore implements Store {
       const stats = await lstat(this.#pathOf(key), { bigint: true });
       return stats.isFile() ? objectOf(key, stats) : undefined;
     } catch (error) {
-      if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+      if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
       throw folderError(error, this.url);
     }
   }
@@ -112,21 +112,34 @@ export class FolderStore implements Store {
   ): Promise<void> {
     const temporary = join(this.#root, UNFINISHED, randomUUID());
     try {
-      this.#makeFolders(UNFINISHED);
-      const file = await open(temporary, 'wx');
+      const file = await this.#inFolder(() => {
+        this.#makeFolders(UNFINISHED);
+        return open(temporary, 'wx');
+      });
       try {
         for await (const chunk of chunks) {
           signal?.throwIfAborted();
-          await file.writeFile(chunk);
+          await this.#inFolder(() => file.writeFile(chunk));
         }
       } finally {
-        await file.close();
+        await this.#inFolder(() => file.close());
       }
       const path = this.#pathOf(key);
-      this.#makeFolders(dirname(key));
-      await rename(temporary, path);
+      await this.#inFolder(() => {
+        this.#makeFolders(dirname(key));
+        return rename(temporary, path);
+      });
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Chunks that are sent are read from another disk: what that one answers is not about this folder. */
+  async #inFolder<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
       throw folderError(error, this.url);
     }
   }

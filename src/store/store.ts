@@ -8,6 +8,8 @@ import type { Destination, MadeFile } from '../wire/messages.ts';
  * The remote side: objects under a prefix, by key. Keys are relative to the prefix and `/`-separated.
  *
  * Every method throws a ModelCacheError whose code begins with `store-` (the store itself) or `object-` (one object).
+ * Besides: `path-unsafe` for a key that no object can have, the reason of `signal` when it aborts, what `chunks` throw,
+ * and `internal` for a bug.
  * `test/store/conformance.ts` is the contract; every implementation passes it.
  */
 export interface Store {

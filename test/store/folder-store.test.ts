@@ -68,6 +68,26 @@ test('a key that would lead out of the folder is refused, and nothing is written
   assert.deepEqual(await unfinishedIn(root), []);
 });
 
+test('what is wrong with the file that is sent is not said of the store', async () => {
+  const { root, store } = await freshStore();
+  const why = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+  // oxlint-disable-next-line typescript/require-await -- what is sent is read as it goes
+  async function* broken(): AsyncGenerator<Buffer> {
+    yield Buffer.from('x');
+    throw why;
+  }
+  await assert.rejects(store.putLarge('k', broken(), { size: 2, partSize: 1 }), (error) => error === why);
+  assert.deepEqual(await unfinishedIn(root), []);
+});
+
+test('below a link that leads to itself there is nothing', async () => {
+  const { root, store } = await freshStore();
+  await store.put('k', Buffer.from('x'));
+  await symlink('loop', join(root, 'loop'));
+  assert.equal(await store.head('loop/k'), undefined);
+  await assert.rejects(store.get('loop/k'), { code: 'object-missing' });
+});
+
 test('listing does not leave the folder either', async () => {
   const { root, store } = await freshStore();
   await writeFile(join(root, '..', 'beside'), 'secret');
