@@ -44,7 +44,7 @@ export function requireLocalCache(context: Context, purpose: 'upload' | 'verify'
   const { dirs } = context.settings;
   throw new ModelCacheError(
     'dir-unusable',
-    `there is no cache to ${purpose}: none of ${dirs.join(', ')} exists`,
+    `there is no cache to ${purpose}: this user sees no folder at ${dirs.join(' or ')}`,
     {
       hint: 'name it with --dir',
     },

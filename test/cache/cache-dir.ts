@@ -64,6 +64,16 @@ export class CacheDir {
   }
 }
 
+/** What this process does meanwhile, `uid` does; for root. */
+export function asUser<T>(uid: number, work: () => T): T {
+  process.seteuid?.(uid);
+  try {
+    return work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 /** Tree → paths of its files, links and refs. */
 export function contentsOf(inventory: Inventory): Record<string, readonly string[]> {
   return Object.fromEntries(

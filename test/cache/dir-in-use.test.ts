@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, rmSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, utimesSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { dirInUse } from '../../src/cache/dir-in-use.ts';
-import { CacheDir } from './cache-dir.ts';
+import { asUser, CacheDir, ROOT_ONLY } from './cache-dir.ts';
 
 const scratch = new CacheDir();
 after(() => rmSync(scratch.path, { recursive: true }));
+
+const SOMEBODY = 54_321;
 
 test('without a start before, it is the dir with our state, else the first that is there', () => {
   const [first, second] = [newDir(), newDir().prepared()];
@@ -39,6 +41,19 @@ test('a fallback of which no start has made use does not count, whatever is ther
   const fallback = newDir();
   fallback.repo();
   assert.equal(dirInUse([scratch.at('nothing')], [fallback.path]), undefined);
+});
+
+test('one below a folder that this user may not look into is passed over', { skip: ROOT_ONLY }, () => {
+  const [parent, second] = [newDir(), newDir()];
+  const dirs = [parent.at('models'), second.path];
+  mkdirSync(parent.at('models'));
+  chmodSync(scratch.path, 0o755);
+  chownSync(second.path, SOMEBODY, SOMEBODY);
+  assert.equal(dirInUse(dirs), parent.at('models'));
+  assert.equal(
+    asUser(SOMEBODY, () => dirInUse(dirs)),
+    second.path,
+  );
 });
 
 function newDir(): CacheDir {

@@ -14,7 +14,7 @@ import { layout } from '../../src/cache/layout.ts';
 import { writeOwnFile, writePrivateFile } from '../../src/cache/own-files.ts';
 import { refuseForeignDir, refuseForeignFolder, refuseShared } from '../../src/cache/own-folder.ts';
 import { surroundingsOf } from '../hostile/surroundings.ts';
-import { CacheDir, ROOT_ONLY } from './cache-dir.ts';
+import { asUser, CacheDir, ROOT_ONLY } from './cache-dir.ts';
 
 const scratch = new CacheDir();
 after(() => rmSync(scratch.path, { recursive: true }));
@@ -181,12 +181,3 @@ test('what is written to under its own name is a file that has no other', () => 
   for (const name of ['shared', 'folder'])
     assert.throws(() => refuseShared(name, statSync(dir.at(name))), { code: 'dir-unusable' }, name);
 });
-
-function asUser<T>(uid: number, work: () => T): T {
-  process.seteuid?.(uid);
-  try {
-    return work();
-  } finally {
-    process.seteuid?.(0);
-  }
-}

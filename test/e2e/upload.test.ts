@@ -269,7 +269,10 @@ describe('upload', () => {
       env: { ...minio.env('any'), MODEL_CACHE_DIR: join(scratch, 'none') },
     });
     assert.equal(noDir.code, 1);
-    assert.match(noDir.stderr, /there is no cache to upload: none of .* exists; name it with --dir/);
+    assert.match(
+      noDir.stderr,
+      /there is no cache to upload: this user sees no folder at .*; name it with --dir/,
+    );
     const home = join(scratch, 'home');
     makeRepo(join(home, '.cache/huggingface/hub'), 'org/elsewhere', COMMIT, {
       'model.bin': { content: randomBytes(1000) },
