@@ -1,11 +1,17 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { isCommit, isSha256, type Digests } from '../model/digest.ts';
+import { jsonShape, MAX_DEPTH, mostValuesIn } from '../model/json-shape.ts';
 import type { TreeName } from '../model/tree.ts';
 import { isAnotherBoot, thisBoot } from './boot.ts';
 import { layout } from './layout.ts';
 import { writePrivateFile } from './own-files.ts';
 import type { Owner } from './owner.ts';
+
+/** A few hundred thousand files. */
+const MAX_BYTES = 64 * 1024 * 1024;
+/** What these unfold to fits into memory anyway, and every start reads them. */
+const FEW_BYTES = 1024 * 1024;
 
 const StateSchema = v.object({
   version: v.literal(2),
@@ -66,7 +72,7 @@ export class State {
   /** Never throws: without a state that can be believed, files are hashed again. */
   static load(dir: string): State {
     try {
-      const result = v.safeParse(StateSchema, JSON.parse(readOwnFile(layout.state(dir))));
+      const result = v.safeParse(StateSchema, parsed(readOwnFile(layout.state(dir))));
       return result.success ? new State(result.output) : State.empty();
     } catch {
       return State.empty();
@@ -162,14 +168,20 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** A link is not followed, and a pipe not waited for. */
-function readOwnFile(path: string): string {
+function parsed(bytes: Buffer): unknown {
+  const { values, depth } = bytes.length <= FEW_BYTES ? { values: 0, depth: 0 } : jsonShape(bytes);
+  const isUnfolding = depth > MAX_DEPTH || values > mostValuesIn(bytes.length);
+  return isUnfolding ? undefined : JSON.parse(bytes.toString('utf8'));
+}
+
+/** Empty when it is not to be believed. A link is not followed, a pipe not waited for. */
+function readOwnFile(path: string): Buffer {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = fstatSync(fd);
     const isOurs = stats.isFile() && stats.uid === process.geteuid?.() && (stats.mode & 0o022) === 0;
-    return isOurs ? readFileSync(fd, 'utf8') : '';
+    return isOurs && stats.size <= MAX_BYTES ? readFileSync(fd) : Buffer.alloc(0);
   } finally {
     closeSync(fd);
   }

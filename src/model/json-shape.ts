@@ -4,6 +4,14 @@ const COMMA = 0x2c;
 const [OPEN_ARRAY, OPEN_OBJECT] = [0x5b, 0x7b];
 const [CLOSE_ARRAY, CLOSE_OBJECT] = [0x5d, 0x7d];
 
+/**
+ * The densest manifest, or state of a dir, has more bytes for each value, and the deepest is less deep: other JSON is
+ * made to fill memory.
+ */
+export const MAX_DEPTH = 32;
+const MIN_BYTES_OF_VALUE = 8;
+const FEW_VALUES = 8192;
+
 export interface JsonShape {
   /** At least as many as there are. */
   readonly values: number;
@@ -34,4 +42,8 @@ export function jsonShape(bytes: Buffer): JsonShape {
     } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) open -= 1;
   }
   return { values, depth };
+}
+
+export function mostValuesIn(bytes: number): number {
+  return FEW_VALUES + Math.floor(bytes / MIN_BYTES_OF_VALUE);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { ModelCacheError } from '../errors.ts';
 import { isCommit, isSha256 } from './digest.ts';
-import { jsonShape } from './json-shape.ts';
+import { jsonShape, MAX_DEPTH, mostValuesIn } from './json-shape.ts';
 import type { TreeName } from './tree.ts';
 
 /**
@@ -14,11 +14,6 @@ const MANIFEST_VERSION = 1;
 export const MANIFEST_LIMITS = { bytes: 16 * 1024 * 1024, entries: 1_000_000 } as const;
 
 const MAX_REF_BYTES = 256;
-
-/** The densest manifest has more bytes for each value, and the deepest is less deep: other JSON is made to fill memory. */
-const MIN_BYTES_OF_VALUE = 8;
-const FEW_VALUES = 8192;
-const MAX_DEPTH = 32;
 
 /** Of what a manifest says, in a message. */
 const MAX_SHOWN = 200;
@@ -168,7 +163,7 @@ function refuseUnfolding(where: string, bytes: Buffer): void {
       found: `${depth}`,
     });
   }
-  const most = FEW_VALUES + Math.floor(bytes.length / MIN_BYTES_OF_VALUE);
+  const most = mostValuesIn(bytes.length);
   if (values <= most) return;
   throw new ModelCacheError('manifest-invalid', `${where} is no manifest: it has too many values`, {
     wanted: `at most ${most} in ${bytes.length} bytes`,

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { after, describe, test } from 'node:test';
@@ -18,6 +19,12 @@ import { CacheDir, COMMIT, ROOT_ONLY, sha256 } from './cache-dir.ts';
 const scratch = new CacheDir();
 after(() => rmSync(scratch.path, { recursive: true }));
 
+const MiB = 1024 * 1024;
+const LOAD = `
+  import { State } from '../../src/cache/state.ts';
+  import { writeSync } from 'node:fs';
+  writeSync(1, String(State.load(process.argv[1]).digestsOf('hub/a', 'id-1')));
+`;
 const DIGESTS = { sha256: sha256('x'), gitSha1: COMMIT };
 
 test('what was proved and agreed is there after saving and loading', () => {
@@ -106,6 +113,31 @@ for (const [what, text] of [
   });
 }
 
+for (const [what, fill] of [
+  ['a state of arrays in arrays', (path: string) => writeFileSync(path, Buffer.alloc(60 * MiB, '['))],
+  ['a state of many small values', (path: string) => writeFileSync(path, wide('{},', 20 * MiB))],
+  ['a state without an end', (path: string) => truncateSync(path, 100 * 1024 * MiB)],
+] as const) {
+  test(`${what} is lost, and ends no process`, () => {
+    const dir = dirWithState();
+    fill(dir.at('.model-cache/state.json'));
+    const run = spawnSync(
+      process.execPath,
+      ['--max-old-space-size=200', '--input-type=module', '-e', LOAD, dir.path],
+      { encoding: 'utf8', cwd: import.meta.dirname },
+    );
+    assert.deepEqual([run.status, run.stdout], [0, 'undefined'], run.stderr);
+  });
+}
+
+test('a state of a hundred thousand files is believed', () => {
+  const dir = new CacheDir(scratch.path).prepared();
+  const state = State.empty();
+  for (let index = 0; index < 100_000; index += 1) state.remember(`d/${index}`, `${index}-1-1-1-1`, {});
+  state.save(dir.path);
+  assert.deepEqual(State.load(dir.path).digestsOf('d/99999', '99999-1-1-1-1'), {});
+});
+
 test('no state at all is an empty one', () => {
   assert.equal(State.load('/no/such/dir').digestsOf('a', 'b'), undefined);
 });
@@ -117,6 +149,10 @@ test('a folder that cannot be written to makes saving an error, and the state st
   state.remember('a', 'id', DIGESTS);
   assert.throws(() => state.save(dir.path));
 });
+
+function wide(value: string, bytes: number): string {
+  return `{"version":2,"x":[${value.repeat(bytes / value.length)}{}],"proved":{},"agreedRefs":{}}`;
+}
 
 function dirWithState(): CacheDir {
   const dir = new CacheDir(scratch.path).prepared();
