@@ -1,6 +1,5 @@
 /** Every way this program can say that something went wrong. Stable: scripts and dashboards match on them. */
 export type ErrorCode =
-  | 'usage'
   | 'setting-invalid'
   | 'store-not-configured'
   | 'store-url-invalid'

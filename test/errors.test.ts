@@ -49,12 +49,15 @@ test('an error of ours stays what it is', () => {
 
 test('an explanation is one line: what happened, wanted and found, what to do', () => {
   const details = { wanted: 'a', found: 'b', hint: 'do c' };
-  assert.equal(explain(new ModelCacheError('usage', 'wrong', details)), 'wrong (wanted a, found b); do c');
   assert.equal(
-    explain(new ModelCacheError('usage', 'wrong', { wanted: 'a' })),
+    explain(new ModelCacheError('setting-invalid', 'wrong', details)),
+    'wrong (wanted a, found b); do c',
+  );
+  assert.equal(
+    explain(new ModelCacheError('setting-invalid', 'wrong', { wanted: 'a' })),
     'wrong (wanted a, found nothing)',
   );
-  assert.equal(explain(new ModelCacheError('usage', 'first\r\n  second\n')), 'first second ');
+  assert.equal(explain(new ModelCacheError('setting-invalid', 'first\r\n  second\n')), 'first second ');
   assert.equal(explain(new Error('')), 'Error');
 });
 

@@ -5,7 +5,8 @@ import { usedDir } from '../stages/local-cache.ts';
 /** The exports, for `eval "$(model-cache env)"`, a `docker exec` shell, or `--env-file`. */
 export function env(context: Context): number {
   const { settings, env: environment, print } = context;
-  const dir = usedDir(context) ?? settings.dirs[0] ?? '/tmp/models';
+  const [first = ''] = settings.dirs;
+  const dir = usedDir(context) ?? first;
   const { transformersCache, also, format } = settings;
   print(formatExports(exportsFor({ dir, transformersCache, also }, environment), format));
   return 0;

@@ -33,11 +33,6 @@ export function shownPath(path: string): string {
   return shown.toWellFormed().replaceAll(CONTROL_CHARACTERS, '\u{fffd}');
 }
 
-/** Whether a relative link target, seen from the link's own path, stays inside the tree. */
-export function isSafeLink(path: string, target: string): boolean {
-  return isSafePath(path) && resolveLink(path, target) !== undefined;
-}
-
 /** Where a relative link leads, as a path of the same tree; undefined when it leaves the tree. */
 export function resolveLink(path: string, target: string): string | undefined {
   const plain = resolvePlainLink(path, target);

@@ -23,7 +23,6 @@ export type Reason =
   | 'present'
   | 'excluded'
   | 'not-selected'
-  | 'deferred'
   | 'old-revision'
   | 'no-space'
   | 'unsafe-path'

@@ -20,12 +20,11 @@ export interface CorruptFile extends LocalContent {
   readonly found: string;
 }
 
+/** What could not be read to the end unchanged is not in it; the next upload takes it. */
 export interface UploadPlan {
   readonly send: readonly UploadItem[];
   readonly present: readonly LocalContent[];
   readonly corrupt: readonly CorruptFile[];
-  /** Could not be read to the end unchanged; the next upload takes them. */
-  readonly unproved: readonly LocalContent[];
 }
 
 /**
@@ -48,7 +47,6 @@ export function planUpload(
   const send: UploadItem[] = [];
   const present: LocalContent[] = [];
   const corrupt: CorruptFile[] = [];
-  const unproved: LocalContent[] = [];
   const keys = new Set<string>();
   for (const content of contents(inventory)) {
     const { tree, file } = content;
@@ -58,17 +56,16 @@ export function planUpload(
     const mismatch = firstMismatch(byName ?? {}, file.digests ?? {});
     const wanted = { ...file.digests, ...byName };
     if (mismatch !== undefined) corrupt.push({ ...content, ...mismatch });
-    else if (byName === undefined && wanted.sha256 === undefined) unproved.push(content);
-    else {
+    else if (byName !== undefined || wanted.sha256 !== undefined) {
       const key = objectKey(tree.tree, { path: file.path, sha256: wanted.sha256 ?? '' });
       const isHeldThere = isHeld(listing, key, file.size);
-      if (isHeldThere && file.digests?.sha256 === undefined) unproved.push(content);
-      else if (isHeldThere || keys.has(key)) present.push(content);
-      else send.push({ ...content, key, wanted, ...whyToSend(key, listing, wrongObjects.get(key)) });
+      if (!isHeldThere && !keys.has(key))
+        send.push({ ...content, key, wanted, ...whyToSend(key, listing, wrongObjects.get(key)) });
+      else if (!isHeldThere || file.digests?.sha256 !== undefined) present.push(content);
       keys.add(key);
     }
   }
-  return { send, present, corrupt, unproved };
+  return { send, present, corrupt };
 }
 
 function whyToSend(

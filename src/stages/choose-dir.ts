@@ -13,6 +13,9 @@ import type { Context } from './context.ts';
 import { bytes } from './words.ts';
 import { tellProblem } from './tell-problem.ts';
 
+/** Where the server's variables lead when nothing can be tried. */
+export const LAST_RESORT = '/tmp/models';
+
 /** A dir, and what a restore to it would be. Without a plan there is nothing to find room for. */
 export interface TriedDir {
   readonly dir: string;

@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import { withinOpenFiles } from '../transfer/files-at-once.ts';
 import { Progress } from '../transfer/progress.ts';
 import { withPatience } from '../transfer/watchdog.ts';
-import { findDir, refuseWithoutSpace, type FoundDir } from './choose-dir.ts';
+import { findDir, LAST_RESORT, refuseWithoutSpace, type FoundDir } from './choose-dir.ts';
 import { patienceOf } from './connect.ts';
 import type { Context } from './context.ts';
 import { localCache, remember } from './local-cache.ts';
@@ -69,7 +69,7 @@ async function restoreOrExplain(
       : { ...restored, inBucket: await fingerprintInBucket(context, found.chosen, catalog) };
   } catch (error) {
     if (prepared !== undefined) await leaveRoom(context, prepared);
-    return tellFailed(context, reporter.value.dir ?? settings.dirs[0] ?? '/tmp/models', error, server);
+    return tellFailed(context, reporter.value.dir ?? settings.dirs[0] ?? LAST_RESORT, error, server);
   } finally {
     if (isRead(read)) read.store.close();
     if (prepared !== undefined) {

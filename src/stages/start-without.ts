@@ -4,13 +4,13 @@ import { doesAnswer } from '../cache/does-answer.ts';
 import { OutOfReach, RemoteMounts } from '../cache/remote-mounts.ts';
 import { exportsFor } from '../handover/environment.ts';
 import type { Report } from '../report.ts';
+import { LAST_RESORT } from './choose-dir.ts';
 import type { Context } from './context.ts';
 import { keepReport } from './finish.ts';
 import type { Ready } from './make-ready.ts';
 import { tellFailed } from './tell-restore.ts';
 
 const ANSWER_WITHIN_MS = 1000;
-const LAST_RESORT = '/tmp/models';
 
 /**
  * What a start comes to when its disk work was given up, or failed by a bug of ours: a server with its variables. Only

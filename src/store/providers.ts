@@ -1,6 +1,5 @@
 /** What an endpoint's name tells of its provider. Facts: each provider's own documentation of its S3 endpoints. */
 export interface Provider {
-  readonly isAws: boolean;
   /** The region that the endpoint's name carries. */
   readonly region: string | undefined;
   /** Only AWS needs bucket names in the host; the others all take them in the path. */
@@ -17,10 +16,10 @@ const REGION_IN_NAME = [
 ];
 
 export function providerOf(endpoint: string | undefined): Provider {
-  if (endpoint === undefined) return { isAws: true, region: undefined, forcePathStyle: false };
+  if (endpoint === undefined) return { region: undefined, forcePathStyle: false };
   const host = new URL(endpoint).hostname;
   const isAws = /\.amazonaws\.com(\.cn)?$/.test(host);
-  return { isAws, region: regionInName(host), forcePathStyle: !isAws };
+  return { region: regionInName(host), forcePathStyle: !isAws };
 }
 
 function regionInName(host: string): string | undefined {
