@@ -1,5 +1,8 @@
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
+/** The lowest level that is said. */
+export type LogLevel = Level | 'silent';
+
 /** Says a message that fits into a line. */
 export type Say = (level: Level, event: LogEvent, message: string, code: string | undefined) => void;
 

@@ -1,12 +1,12 @@
 import { LineWriter } from './line-writer.ts';
-import type { Level, LogEvent, Say } from './log-event.ts';
+import type { Level, LogEvent, LogLevel, Say } from './log-event.ts';
 import { redactedUsers } from './redact.ts';
 
 /** From the lowest on. */
-const LEVELS: readonly LogSettings['level'][] = ['debug', 'info', 'warn', 'error', 'silent'];
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export interface LogSettings {
-  readonly level: Level | 'silent';
+  readonly level: LogLevel;
   readonly format: 'text' | 'json';
 }
 
@@ -43,7 +43,7 @@ export async function createLog(
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-function textLines(lowest: LogSettings['level'], write: (line: string) => void): Say {
+function textLines(lowest: LogLevel, write: (line: string) => void): Say {
   const least = LEVELS.indexOf(lowest);
   return (level, _, message) => {
     if (LEVELS.indexOf(level) < least) return;

@@ -110,10 +110,9 @@ function tellNoWriteBack({ log }: Context, error: unknown): void {
 }
 
 function beside({ env, log }: Context, order: WriteBackOrder): Companion {
-  const levels = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   return new WriteBack(order, {
     env,
-    say: (level, event, message) => log[levels[level]](event, message),
+    say: (level, event, message) => log[level](event, message),
   });
 }
 

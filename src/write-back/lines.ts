@@ -1,17 +1,13 @@
-import type { LogEvent } from '../log-event.ts';
+import type { Level, LogEvent, LogLevel } from '../log-event.ts';
 
 /** The stable names of what a write-back tells. */
 export type WriteBackEvent = Extract<LogEvent, `write-back.${string}`>;
 
-export type Level = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
-
 /** How pino counts, which what is read by machines is made for. */
-const RANKS = { DEBUG: 20, INFO: 30, WARN: 40, ERROR: 50 } as const;
-const THRESHOLDS = { debug: 20, info: 30, warn: 40, error: 50, silent: Number.POSITIVE_INFINITY } as const;
+const RANKS = { debug: 20, info: 30, warn: 40, error: 50, silent: Number.POSITIVE_INFINITY } as const;
 
 export function isSaid(level: Level, at: LogLevel): boolean {
-  return RANKS[level] >= THRESHOLDS[at];
+  return RANKS[level] >= RANKS[at];
 }
 
 /** A whole line as src/log.ts writes it; pino itself would take as much memory as all the rest. */
@@ -25,7 +21,7 @@ export function formatLine(
   if (format === 'json')
     return `${JSON.stringify({ level: RANKS[level], time: now.getTime(), event, msg: message })}\n`;
   const time = isoTime(now).replace('T', ' ').replace('Z', '');
-  return `[${time}] ${level}: ${oneLine(message)}\n`;
+  return `[${time}] ${level.toUpperCase()}: ${oneLine(message)}\n`;
 }
 
 /** As `toISOString` would have it, which is not asked: in V8, it takes most of a MiB that an idle process never needs. */

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
-import type { Level, WriteBackEvent } from './lines.ts';
+import type { Level } from '../log-event.ts';
+import type { WriteBackEvent } from './lines.ts';
 import type { RunningPass } from './pass.ts';
 
 export interface LoopTools extends Clock {

@@ -47,7 +47,7 @@ export class WriteBackLoop {
   /** Comes back when there is nothing left to do, with no pass running. Never rejects. */
   async run(): Promise<EndReason> {
     const reason = await this.#untilTheEnd();
-    this.#tools.say('DEBUG', 'write-back.ended', `write-back ended: ${reason}`);
+    this.#tools.say('debug', 'write-back.ended', `write-back ended: ${reason}`);
     return reason;
   }
 
@@ -73,7 +73,7 @@ export class WriteBackLoop {
       const fingerprint = await look();
       this.#progress = afterLook(this.#progress, fingerprint, { began, ended: now() });
     } catch (error) {
-      say('DEBUG', 'write-back.failed', `the cache could not be looked at: ${String(error)}`);
+      say('debug', 'write-back.failed', `the cache could not be looked at: ${String(error)}`);
     }
     this.#nextLook = now() + pauseAfterLook(this.#progress, now() - began);
     this.#looking = undefined;
@@ -97,13 +97,13 @@ export class WriteBackLoop {
 
   #endIdle(): EndReason {
     const { idle, say } = this.#tools;
-    say('INFO', 'write-back.ended', `write-back ended: nothing new for ${spokenDuration(idle)}`);
+    say('info', 'write-back.ended', `write-back ended: nothing new for ${spokenDuration(idle)}`);
     return 'idle';
   }
 
   #startPass(): void {
     this.#progress = afterPassStart(this.#progress);
-    this.#tools.say('DEBUG', 'write-back.pass', 'write-back: something new, a pass begins');
+    this.#tools.say('debug', 'write-back.pass', 'write-back: something new, a pass begins');
     this.#tools.onState('uploading');
     this.#pass = this.#tools.startPass();
     void this.#pass.ended.then((end) => this.#onPassEnd(end));
@@ -114,7 +114,7 @@ export class WriteBackLoop {
     this.#progress = afterPass(this.#progress, end, now());
     this.#pass = undefined;
     this.#lastEnd = end;
-    say('DEBUG', 'write-back.pass', `write-back: the pass ended: ${end}`);
+    say('debug', 'write-back.pass', `write-back: the pass ended: ${end}`);
     onState('waiting');
     this.#sleeper.wake();
   }

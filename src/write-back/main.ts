@@ -1,6 +1,7 @@
 import { closeInherited } from '../handover/background.ts';
 import { yieldProcessors } from '../handover/priority.ts';
-import { formatLine, isSaid, type Level, type WriteBackEvent } from './lines.ts';
+import type { Level } from '../log-event.ts';
+import { formatLine, isSaid, type WriteBackEvent } from './lines.ts';
 import { logFile } from './log-file.ts';
 import type { WriteBackOrder } from './order.ts';
 import { serverStderr } from './server-stderr.ts';
@@ -26,12 +27,12 @@ function say(level: Level, event: WriteBackEvent, message: string): void {
   if (!isSaid(level, order.logLevel)) return;
   const line = formatLine(order.logFormat, level, event, message, new Date());
   toFile(line);
-  if (level !== 'DEBUG') toServer(line);
+  if (level !== 'debug') toServer(line);
 }
 
 /** To the file only, whatever the level: nothing of the server's depends on it. */
 function endByBug(error: unknown): never {
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  toFile(formatLine(order.logFormat, 'ERROR', 'write-back.failed', `write-back failed: ${what}`, new Date()));
+  toFile(formatLine(order.logFormat, 'error', 'write-back.failed', `write-back failed: ${what}`, new Date()));
   process.exit(EXIT_BUG);
 }

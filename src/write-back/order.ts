@@ -1,5 +1,6 @@
 import type { Owner } from '../cache/owner.ts';
 import type { ServerProcess } from '../handover/server-process.ts';
+import type { LogLevel } from '../log-event.ts';
 
 /** What `init` leaves a write-back to do, as JSON in its command line. */
 export interface WriteBackOrder {
@@ -17,7 +18,7 @@ export interface WriteBackOrder {
   readonly program: string;
   readonly passArgs: readonly string[];
   readonly logFormat: 'text' | 'json';
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logLevel: LogLevel;
   /** Who was asked for as the owner of files. */
   readonly owner?: Owner | undefined;
 }

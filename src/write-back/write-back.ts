@@ -1,7 +1,8 @@
 import { WriteBackLock } from '../cache/write-back-lock.ts';
 import { isRunning } from '../handover/server-process.ts';
 import { realClock, Sleeper } from './clock.ts';
-import { isoTime, type Level, type WriteBackEvent } from './lines.ts';
+import type { Level } from '../log-event.ts';
+import { isoTime, type WriteBackEvent } from './lines.ts';
 import type { WriteBackLoop } from './loop.ts';
 import type { WriteBackOrder } from './order.ts';
 import { createLoop } from './start.ts';
@@ -33,14 +34,14 @@ export class WriteBack {
     try {
       await this.#run();
     } catch (error) {
-      this.#tools.say('WARN', 'write-back.failed', `nothing will be uploaded by itself: ${String(error)}`);
+      this.#tools.say('warn', 'write-back.failed', `nothing will be uploaded by itself: ${String(error)}`);
     }
   }
 
   async #run(): Promise<void> {
     const { dir, server } = this.#order;
     const { env, say } = this.#tools;
-    say('DEBUG', 'write-back.started', `write-back of ${dir} for PID ${server.pid}, in ${process.pid}`);
+    say('debug', 'write-back.started', `write-back of ${dir} for PID ${server.pid}, in ${process.pid}`);
     const lock = await this.#takeLock();
     if (lock === undefined) return;
     const onState = (state: 'waiting' | 'uploading'): void =>
@@ -67,7 +68,7 @@ export class WriteBack {
     do {
       const lock = await WriteBackLock.tryTake(this.#order);
       if (lock !== undefined) return lock;
-      this.#tools.say('DEBUG', 'write-back.waiting', 'write-back: another one has this dir');
+      this.#tools.say('debug', 'write-back.waiting', 'write-back: another one has this dir');
       const nextTry = realClock.now() + TRY_LOCK_EVERY;
       while (this.#isNeeded() && realClock.now() < nextTry) await this.#sleeper.sleep(CHECK_SERVER_EVERY);
     } while (this.#isNeeded());

@@ -90,7 +90,7 @@ export class FakeTools implements LoopTools {
   };
 
   say: LoopTools['say'] = (level, _event, message) => {
-    if (level !== 'DEBUG') this.said.push(message);
+    if (level !== 'debug') this.said.push(message);
   };
 
   onState = (state: string): void => void this.states.push(state);

@@ -7,7 +7,7 @@ const LOG = new URL('../../src/log.ts', import.meta.url).href;
 const NOW = new Date(Date.UTC(2026, 10, 23, 23, 41, 47, 123));
 
 test('text: as the rest of the program writes it', () => {
-  const line = formatLine('text', 'INFO', 'write-back.ended', 'message', NOW);
+  const line = formatLine('text', 'info', 'write-back.ended', 'message', NOW);
   assert.equal(line, '[2026-11-23 23:41:47.123] INFO: message\n');
 });
 
@@ -17,10 +17,10 @@ test('a time is what toISOString would say', () => {
 });
 
 for (const format of ['text', 'json'] as const) {
-  for (const level of ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const) {
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) {
     test(`${format}: ${level} has the shape that src/log.ts gives it`, () => {
       const script = `const { createLog } = await import('${LOG}');
-        (await createLog({ level: 'debug', format: '${format}' })).${level.toLowerCase()}('report', 'some message');`;
+        (await createLog({ level: 'debug', format: '${format}' })).${level}('report', 'some message');`;
       const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
         encoding: 'utf8',
       });
@@ -32,22 +32,22 @@ for (const format of ['text', 'json'] as const) {
 
 test('a message is one line, whatever is in it', () => {
   for (const format of ['text', 'json'] as const) {
-    const line = formatLine(format, 'WARN', 'write-back.failed', 'a\nb\r\n\u001b[2Jc', NOW);
+    const line = formatLine(format, 'warn', 'write-back.failed', 'a\nb\r\n\u001b[2Jc', NOW);
     // oxlint-disable-next-line no-control-regex -- control characters are what must not come through
     assert.doesNotMatch(line.slice(0, -1), /[\u0000-\u001f]/);
   }
 });
 
 for (const [at, said] of [
-  ['debug', ['DEBUG', 'INFO', 'WARN', 'ERROR']],
-  ['info', ['INFO', 'WARN', 'ERROR']],
-  ['warn', ['WARN', 'ERROR']],
-  ['error', ['ERROR']],
+  ['debug', ['debug', 'info', 'warn', 'error']],
+  ['info', ['info', 'warn', 'error']],
+  ['warn', ['warn', 'error']],
+  ['error', ['error']],
   ['silent', []],
 ] as const) {
   test(`at ${at}, ${said.join(', ') || 'nothing'} is said`, () => {
     assert.deepEqual(
-      (['DEBUG', 'INFO', 'WARN', 'ERROR'] as const).filter((level) => isSaid(level, at)),
+      (['debug', 'info', 'warn', 'error'] as const).filter((level) => isSaid(level, at)),
       said,
     );
   });
