@@ -1,5 +1,6 @@
 import { LineWriter } from './line-writer.ts';
 import type { Level, LogEvent, LogLevel, Say } from './log-event.ts';
+import { inOneLine } from './model/control-characters.ts';
 import { redactedUsers } from './redact.ts';
 
 /** From the lowest on. */
@@ -18,10 +19,6 @@ export interface Log {
   error(event: LogEvent, message: string, code?: string): void;
 }
 
-/** What a bucket says may be in a message: no terminal is to obey it. */
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what must not get through
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]+/g;
-
 /** The descriptor itself is used, since touching `process.stderr` would leave the server a non-blocking pipe. */
 const stderr = new LineWriter(2);
 
@@ -39,7 +36,7 @@ export async function createLog(
   const at =
     (level: Level): Log['info'] =>
     (event, message, code) =>
-      say(level, event, shortEnough(redactedUsers(hide(message)).replaceAll(CONTROL_CHARACTERS, ' ')), code);
+      say(level, event, shortEnough(inOneLine(redactedUsers(hide(message)))), code);
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 

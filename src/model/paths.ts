@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { CONTROL_CHARACTERS } from './control-characters.ts';
 import { COMMIT_BYTES, isCommit } from './digest.ts';
 
 /** Longest path component and path that common file systems take, in UTF-8 bytes. */
@@ -6,8 +7,6 @@ const MAX_COMPONENT_BYTES = 255;
 const MAX_PATH_BYTES = 1024;
 /** What a link can hold. */
 const MAX_TARGET_LENGTH = 4095;
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what must not get through
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;
 const SNAPSHOTS = 'snapshots/';
 /** No cache is that deep; and each folder of a path is one to make. */
 const MAX_DEPTH = 32;

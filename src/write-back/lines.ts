@@ -1,4 +1,5 @@
 import type { Level, LogEvent, LogLevel } from '../log-event.ts';
+import { inOneLine } from '../model/control-characters.ts';
 
 /** The stable names of what a write-back tells. */
 export type WriteBackEvent = Extract<LogEvent, `write-back.${string}`>;
@@ -19,9 +20,9 @@ export function formatLine(
   now: Date,
 ): string {
   if (format === 'json')
-    return `${JSON.stringify({ level: RANKS[level], time: now.getTime(), event, msg: message })}\n`;
+    return `${JSON.stringify({ level: RANKS[level], time: now.getTime(), event, msg: inOneLine(message) })}\n`;
   const time = isoTime(now).replace('T', ' ').replace('Z', '');
-  return `[${time}] ${level.toUpperCase()}: ${oneLine(message)}\n`;
+  return `[${time}] ${level.toUpperCase()}: ${inOneLine(message)}\n`;
 }
 
 /** As `toISOString` would have it, which is not asked: in V8, it takes most of a MiB that an idle process never needs. */
@@ -35,11 +36,6 @@ export function isoTime(time: Date): string {
 
 function digits(count: number, width: number): string {
   return String(count).padStart(width, '0');
-}
-
-function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- a terminal takes control characters for orders
-  return text.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ');
 }
 
 /** `15 minutes`: the largest unit that says it exactly. */

@@ -32,9 +32,9 @@ for (const format of ['text', 'json'] as const) {
 
 test('a message is one line, whatever is in it', () => {
   for (const format of ['text', 'json'] as const) {
-    const line = formatLine(format, 'warn', 'write-back.failed', 'a\nb\r\n\u001b[2Jc', NOW);
+    const line = formatLine(format, 'warn', 'write-back.failed', 'a\nb\r\n\u001b[2Jc\u009b2Jd\u007f', NOW);
     // oxlint-disable-next-line no-control-regex -- control characters are what must not come through
-    assert.doesNotMatch(line.slice(0, -1), /[\u0000-\u001f]/);
+    assert.doesNotMatch(line.slice(0, -1), /[\u0000-\u001f\u007f-\u009f]/);
   }
 });
 
