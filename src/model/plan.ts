@@ -57,7 +57,7 @@ export type PlanItem =
     }
   | { readonly kind: 'refused'; readonly tree: TreeName; readonly path: string; readonly reason: Reason };
 
-type FileItem = Extract<PlanItem, { kind: 'file' }>;
+export type FileItem = Extract<PlanItem, { kind: 'file' }>;
 
 /** A plain value: `--dry-run` prints what the executor would run. */
 export interface RestorePlan {
@@ -93,7 +93,7 @@ export function planRestore(
     planTree(tree, localTree(inventory, tree.tree), selection, matched),
   );
   const wanted = source === 'lock' ? planned.map(bindRef) : planned;
-  const short = bytesShort(count(wanted.filter(isFetch)).bytes, budget);
+  const short = bytesShort(count(wanted.filter(isFileToFetch)).bytes, budget);
   const items = short === 0 ? wanted : withoutSpace(wanted);
   return {
     version: 1,
@@ -103,8 +103,8 @@ export function planRestore(
     roots: Object.fromEntries(
       inventory.trees.filter(({ tree, root }) => tree !== root).map(({ tree, root }) => [tree, root]),
     ),
-    fetch: count(items.filter(isFetch)),
-    present: count(items.filter(isPresent)),
+    fetch: count(items.filter(isFileToFetch)),
+    present: count(items.filter(isPresentFile)),
     bytesShort: short,
     unmatched: selection.models
       .filter(({ text, repo }) => !matched.has(text) && !withheld.some((tree) => isRepo(tree, repo)))
@@ -286,11 +286,11 @@ function withoutSpace(items: readonly PlanItem[]): readonly PlanItem[] {
   return items.map((item) => (isFetchReason(item.reason) ? { ...item, reason: 'no-space' as const } : item));
 }
 
-function isFetch(item: PlanItem): item is FileItem {
+export function isFileToFetch(item: PlanItem): item is FileItem {
   return item.kind === 'file' && isFetchReason(item.reason);
 }
 
-function isPresent(item: PlanItem): item is FileItem {
+export function isPresentFile(item: PlanItem): item is FileItem {
   return item.kind === 'file' && item.reason === 'present';
 }
 

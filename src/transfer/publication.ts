@@ -4,12 +4,17 @@ import type { State } from '../cache/state.ts';
 import { toModelCacheError } from '../errors.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import { snapshotPath } from '../model/paths.ts';
-import { isFetchReason, type PlanItem, type RestorePlan } from '../model/plan.ts';
+import {
+  isFetchReason,
+  isFileToFetch,
+  type FileItem,
+  type PlanItem,
+  type RestorePlan,
+} from '../model/plan.ts';
 import type { TreeName } from '../model/tree.ts';
 import { isAboutOnePath, succeeds } from './one-path.ts';
 import type { VerifiedFile } from './verified-file.ts';
 
-export type FileItem = Extract<PlanItem, { kind: 'file' }>;
 type LinkItem = Extract<PlanItem, { kind: 'link' }>;
 type RefItem = Extract<PlanItem, { kind: 'ref' }>;
 
@@ -112,10 +117,6 @@ export class Publication {
   #localPath(tree: TreeName, path: string): string {
     return `${Object.hasOwn(this.#plan.roots, tree) ? this.#plan.roots[tree] : tree}/${path}`;
   }
-}
-
-export function isFileToFetch(item: PlanItem): item is FileItem {
-  return item.kind === 'file' && isFetchReason(item.reason);
 }
 
 function isLink(item: PlanItem): item is LinkItem {

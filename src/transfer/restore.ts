@@ -8,13 +8,13 @@ import { bytesShort } from '../model/budget.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import type { PaceBounds } from '../model/pace.ts';
 import { handfuls } from '../model/handfuls.ts';
-import type { PlanItem, RestorePlan } from '../model/plan.ts';
+import { isFileToFetch, isPresentFile, type FileItem, type RestorePlan } from '../model/plan.ts';
 import type { Store } from '../store/store.ts';
 import { Downloader } from './download.ts';
 import { InTurn } from './in-turn.ts';
 import { isAboutOnePath, succeeds } from './one-path.ts';
 import type { Progress } from './progress.ts';
-import { isFileToFetch, Publication, type FileItem, type PublicationTools } from './publication.ts';
+import { Publication, type PublicationTools } from './publication.ts';
 import type { VerifiedFile } from './verified-file.ts';
 
 export interface RestoreTools extends PublicationTools {
@@ -238,8 +238,4 @@ function isInterrupted({ aborted, reason }: AbortSignal): boolean {
 
 function isTakenAway(error: unknown): boolean {
   return toModelCacheError(error).code === 'file-changed';
-}
-
-function isPresentFile(item: PlanItem): item is FileItem {
-  return item.kind === 'file' && item.reason === 'present';
 }
