@@ -73,6 +73,11 @@ export function toModelCacheError(error: unknown): ModelCacheError {
   return diskError(error) ?? new ModelCacheError('internal', messageOf(error), { cause: error });
 }
 
+/** Whether a stop signal has come: the next run goes on with what is left now. Whatever else ends a run does not. */
+export function isInterrupted({ aborted, reason }: AbortSignal): boolean {
+  return aborted && toModelCacheError(reason).code === 'interrupted';
+}
+
 /** One line: what happened, wanted and found where there is such a pair, and what to do next. */
 export function explain(error: unknown): string {
   const { message, wanted, found, hint } = toModelCacheError(error);

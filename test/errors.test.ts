@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explain, hasErrno, ModelCacheError, toModelCacheError } from '../src/errors.ts';
+import { explain, hasErrno, isInterrupted, ModelCacheError, toModelCacheError } from '../src/errors.ts';
 
 for (const [errno, code] of [
   ['ENOSPC', 'disk-full'],
@@ -59,6 +59,13 @@ test('an explanation is one line: what happened, wanted and found, what to do', 
   );
   assert.equal(explain(new ModelCacheError('setting-invalid', 'first\r\n  second\n')), 'first second ');
   assert.equal(explain(new Error('')), 'Error');
+});
+
+test('only a stop signal interrupts', () => {
+  const stopped = new ModelCacheError('interrupted', 'stopped by SIGTERM');
+  assert.equal(isInterrupted(AbortSignal.abort(stopped)), true);
+  assert.equal(isInterrupted(AbortSignal.abort(new Error('a bug'))), false);
+  assert.equal(isInterrupted(new AbortController().signal), false);
 });
 
 test('an errno is found in whatever was thrown', () => {

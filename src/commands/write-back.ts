@@ -1,4 +1,4 @@
-import { explain, toModelCacheError, type ErrorCode } from '../errors.ts';
+import { explain, isInterrupted, toModelCacheError, type ErrorCode } from '../errors.ts';
 import { stopWithParent } from '../handover/lifeline.ts';
 import { yieldToEverybody } from '../handover/priority.ts';
 import type { LogEvent } from '../log-event.ts';
@@ -77,7 +77,7 @@ const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
 
 function tellWhyNot(log: Log, { stop }: Context, error: unknown): number {
   const { code } = toModelCacheError(error);
-  if (stop.aborted && toModelCacheError(stop.reason).code === 'interrupted') {
+  if (isInterrupted(stop)) {
     log.info('upload.parked', 'The upload was stopped; what is in the bucket of it stays for the next one');
     return EXIT_LATER;
   }

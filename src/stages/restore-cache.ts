@@ -6,7 +6,7 @@ import { proveFiles } from '../cache/prove.ts';
 import { Publisher } from '../cache/publish.ts';
 import { linkLegacyRepos, linkReused } from '../cache/reuse.ts';
 import type { State } from '../cache/state.ts';
-import { explain, toModelCacheError } from '../errors.ts';
+import { explain, isInterrupted } from '../errors.ts';
 import { cachesBefore } from '../handover/environment.ts';
 import type { DirCandidate } from '../model/budget.ts';
 import type { Catalog } from '../model/catalog.ts';
@@ -86,8 +86,8 @@ export async function planIn(
  * no server, and the next run goes on with it.
  */
 export async function leaveRoom({ stop }: Context, { dir }: LocalCache): Promise<void> {
-  const isInterrupted = stop.aborted && toModelCacheError(stop.reason).code === 'interrupted';
-  if (!isInterrupted) await clearLeftovers(dir, Date.now(), { wanted: [], present: [], isRoomNeeded: true });
+  if (!isInterrupted(stop))
+    await clearLeftovers(dir, Date.now(), { wanted: [], present: [], isRoomNeeded: true });
 }
 
 /** Looks at the disk, proves what the catalog knows of it, and decides. */

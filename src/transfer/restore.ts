@@ -1,4 +1,4 @@
-import { toModelCacheError } from '../errors.ts';
+import { isInterrupted, toModelCacheError } from '../errors.ts';
 import { clearLeftovers } from '../cache/leftovers.ts';
 import { filesAtOnce, withinOpenFiles } from './files-at-once.ts';
 import { createPace } from '../cache/pace.ts';
@@ -229,11 +229,6 @@ const SMALL_BYTES = 1024 * 1024;
 /** It comes in one request, and is hashed by whoever receives it. */
 function isSmall({ size, digests }: CatalogFile): boolean {
   return size <= SMALL_BYTES && digests !== undefined;
-}
-
-/** The next run of this dir is to go on; whatever else ends a restore, the server needs the room now. */
-function isInterrupted({ aborted, reason }: AbortSignal): boolean {
-  return aborted && toModelCacheError(reason).code === 'interrupted';
 }
 
 function isTakenAway(error: unknown): boolean {
