@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { EXIT_USAGE } from './exit-codes.ts';
 import { BEHIND_COMMAND, type Invocation } from './invocation.ts';
 import {
   OTHER_VARIABLES,
@@ -11,8 +12,6 @@ import {
 import { writeAll } from './output.ts';
 import type { Flags } from './settings/raw.ts';
 import { VERSION } from './version.ts';
-
-const EXIT_USAGE = 2;
 
 const SUMMARIES: Readonly<Record<CommandName, string>> = {
   init: 'restore the cache, export the variables, become the server',

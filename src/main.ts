@@ -1,6 +1,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it must come before anything that looks at a stream
 import './handover/untouched-streams.ts';
 import { parseCommandLine } from './cli.ts';
+import { EXIT_BUG } from './exit-codes.ts';
 import { leaveHungThreads } from './handover/leave.ts';
 import { SignalWatch } from './handover/signals.ts';
 import { writeAll } from './output.ts';
@@ -21,7 +22,6 @@ function end(exitCode: number): never {
   process.exit(exitCode);
 }
 
-const EXIT_BUG = 70;
 // Should all work end without an answer.
 process.exitCode = EXIT_BUG;
 void main(process.argv.slice(2)).then(end, (error: unknown) => {

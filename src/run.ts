@@ -1,4 +1,5 @@
 import { explain, ModelCacheError, toModelCacheError } from './errors.ts';
+import { EXIT_BUG, EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { exitCodeOf, type SignalWatch } from './handover/signals.ts';
 import type { Invocation } from './invocation.ts';
 import { createLog } from './log.ts';
@@ -12,10 +13,6 @@ import { finish } from './stages/finish.ts';
 import { beFrugal } from './threads/frugal.ts';
 import { VERSION } from './version.ts';
 import { tellProblem } from './stages/tell-problem.ts';
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-const EXIT_BUG = 70;
 
 type Asked = Exclude<Invocation, { kind: 'done' }>;
 type Run = Extract<Invocation, { kind: 'run' }>;
