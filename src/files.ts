@@ -15,12 +15,12 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { hasErrno, ModelCacheError } from './errors.ts';
+import { pauseThread } from './pause-thread.ts';
 
 const { O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 /** How long a pipe may be full. */
 const READ_WITHIN_MS = 2000;
 const PAUSE_MS = 10;
-const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * A folder and what is missing above it. Node's own recursive mkdir tries for ever, deaf to signals, where the kernel
@@ -78,7 +78,7 @@ export function writeInto(path: string, content: string): void {
         written += writeSync(fd, bytes, written);
       } catch (error) {
         if (!hasErrno(error, 'EAGAIN') || performance.now() > end) throw error;
-        Atomics.wait(NEVER, 0, 0, PAUSE_MS);
+        pauseThread(PAUSE_MS);
       }
     }
   } finally {

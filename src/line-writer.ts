@@ -1,11 +1,11 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { hasErrno } from './errors.ts';
+import { pauseThread } from './pause-thread.ts';
 
 const { O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
 /** How long a reader is waited for, since it last took something. */
 const READER_WITHIN_MS = 1000;
 const PAUSE_MS = 10;
-const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Writes lines to a descriptor, each at once: nothing is in flight when this process becomes another. A reader that has
@@ -42,7 +42,7 @@ export class LineWriter {
   #mayWait(): boolean {
     this.#stuckSince ??= performance.now();
     if (performance.now() > this.#stuckSince + READER_WITHIN_MS) return false;
-    Atomics.wait(NEVER, 0, 0, PAUSE_MS);
+    pauseThread(PAUSE_MS);
     return true;
   }
 }

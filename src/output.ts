@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import { hasErrno, ModelCacheError, toModelCacheError } from './errors.ts';
+import { pauseThread } from './pause-thread.ts';
 
 const PAUSE_MS = 10;
-const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /** Writes all of a text to a descriptor: a full one is waited for. What cannot be written is lost without a word. */
 export function writeAll(fd: number, text: string): void {
@@ -34,7 +34,7 @@ function writeWhole(fd: number, text: string): void {
       written += writeSync(fd, bytes, written);
     } catch (error) {
       if (!hasErrno(error, 'EAGAIN')) throw error;
-      Atomics.wait(NEVER, 0, 0, PAUSE_MS);
+      pauseThread(PAUSE_MS);
     }
   }
 }
