@@ -2,9 +2,9 @@ import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { isCounted } from '../countdown.ts';
 import { providerOf } from './providers.ts';
 import type { S3Access, S3Settings } from './s3-access.ts';
+import { longer } from './range-patience.ts';
 import { redirectedRegion } from './s3-errors.ts';
 import { boundAnswers } from './s3-middleware.ts';
 
@@ -50,7 +50,7 @@ function clientOf(
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       // A body has a timer of its own, which knows more and shall be first.
-      socketTimeout: isCounted(idleTimeout) ? idleTimeout + 1000 : 0,
+      socketTimeout: longer(idleTimeout),
       httpAgent: new HttpAgent({ ...options, maxSockets: MAX_SOCKETS }),
       httpsAgent: new HttpsAgent({
         ...options,
