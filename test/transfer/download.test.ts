@@ -168,6 +168,7 @@ test('an object that is said to be of another size once is asked for again', asy
     objectSize: asked.count === 1 ? SMALL.length + 7 : SMALL.length,
   }));
   await download(store, SMALL);
+  assert.equal(store.asked.length, 2);
 });
 
 test('a range that ends too early without an error is not taken for whole', async () => {
