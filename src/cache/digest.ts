@@ -6,8 +6,9 @@ import { Digester } from '../model/digester.ts';
 
 /** What was a file when the cache was looked at may be a pipe by now. */
 const { O_NONBLOCK, O_RDONLY } = constants;
-/** Bytes read at a time; also the largest file that is read in one synchronous go. */
+/** Bytes read at a time. */
 const BLOCK = 1024 * 1024;
+/** Bytes of the largest file that is read in one synchronous go. */
 const SMALL = 64 * 1024;
 
 export interface ProvedFile {

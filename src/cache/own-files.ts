@@ -6,8 +6,8 @@ import { refuseForeignDir, refuseForeignFolder } from './own-folder.ts';
 import { giveTo, ownerFor, type Owner } from './owner.ts';
 
 /**
- * The one door by which files of ours are written, whether the dir is the one that was probed, or one that was refused:
- * our folder is made if it is missing, and neither a link nor somebody else's. `asked` is the owner that was asked for.
+ * Writes a file into our folder of a dir that may never have been probed: the folder is made if it is missing; one that
+ * is a link, or somebody else's, is refused. `asked` is the owner that was asked for.
  */
 export function writeOwnFile(dir: string, path: string, content: string, asked: Owner | undefined): void {
   makeOwnFolder(dir, asked);

@@ -18,7 +18,7 @@ export function bytesShort(wanted: number, { freeBytes }: Budget): number {
 /** A place for the cache that was tried and works. */
 export interface DirCandidate {
   readonly dir: string;
-  /** What killed runs have left there counts as free. */
+  /** From `findDir` on, with what killed runs have left there. */
   readonly freeBytes: number;
 }
 

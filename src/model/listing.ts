@@ -16,10 +16,11 @@ import {
   type TreeName,
 } from './tree.ts';
 
-/**
+/*
  * A bucket without manifests, as `aws s3 sync` leaves it: links were followed, so each weight is there twice or more,
  * under `blobs/` and under `snapshots/`. Blob names carry their checksums; copies become links to them again.
  */
+
 export interface ListedObject {
   readonly key: string;
   /** Bytes. */
@@ -73,10 +74,10 @@ export function surveyListing(objects: readonly ListedObject[], also: readonly T
   return { trees, unplaced };
 }
 
-/** Path of a ref object and its content, byte for byte; only those that name a commit. */
+/** Key of a ref object → its content, byte for byte; only of those that name a commit. */
 export type RefContents = ReadonlyMap<string, string>;
 
-/** The catalog, once unplaced copies were read and refs fetched (both by key). */
+/** The catalog, once unplaced copies were read and refs fetched. */
 export function catalogOfListing(
   survey: ListingSurvey,
   placement: Placement,

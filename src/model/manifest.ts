@@ -7,7 +7,7 @@ import type { TreeName } from './tree.ts';
 
 /**
  * A manifest: one immutable, true view of one tree, named by the SHA-256 of its own bytes.
- * docs/bucket-format.md describes it for writers of other readers.
+ * docs/bucket-format.md describes it for those who write other readers.
  */
 const MANIFEST_VERSION = 1;
 

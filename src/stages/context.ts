@@ -10,7 +10,7 @@ export interface Unreachable {
   has(path: string): boolean;
 }
 
-/** What every stage may use. Nothing here is global: main makes one per run. */
+/** What every stage may use. Nothing here is global: run.ts makes one, and aside/behind.ts one for its own process. */
 export interface Context {
   readonly settings: Settings;
   /** As they were given: who goes on in another process gives them again. */
@@ -19,7 +19,7 @@ export interface Context {
   readonly env: Environment;
   readonly log: Log;
   readonly reporter: Reporter;
-  /** `performance.now()` of the process's start. */
+  /** What --timeout is counted from, by `performance.now()`: the process's start; in `init`, its setups later. */
   readonly startedAt: number;
   /** Aborts when a stop signal came, or when our own code failed where nobody was looking. */
   readonly stop: AbortSignal;
