@@ -58,7 +58,10 @@ export async function firstWithRoom<C extends { readonly dir: string }, T extend
     if (bytesShortIn(tried.at(-1)) === 0) break;
   }
   const chosen = chooseDir(tried.map((dir) => ({ dir, bytesShort: bytesShortIn(dir) })))?.dir;
-  if (chosen === undefined) throw new ModelCacheError('dir-unusable', 'there is no dir to restore to');
+  if (chosen === undefined)
+    throw new ModelCacheError('dir-unusable', 'there is no dir to restore to', {
+      hint: 'name one that can be written to with --dir',
+    });
   reporter.add({ dir: chosen.dir });
   return { chosen, tried };
 }

@@ -30,7 +30,9 @@ export function patienceOf({ settings, startedAt }: Context): Patience {
 
 function noStore(isOff: boolean): ModelCacheError {
   return isOff
-    ? new ModelCacheError('store-not-configured', 'the store is turned off (MODEL_CACHE_ENABLED)')
+    ? new ModelCacheError('store-not-configured', 'the store is turned off (MODEL_CACHE_ENABLED)', {
+        hint: 'unset MODEL_CACHE_ENABLED and ENABLE_S3_MODEL_CACHE to use it',
+      })
     : new ModelCacheError('store-not-configured', 'no store is configured', {
         hint: 'set MODEL_CACHE_STORE (s3://BUCKET/PREFIX or file:///PATH) or S3_BUCKET',
       });

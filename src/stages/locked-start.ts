@@ -52,6 +52,6 @@ function readLock(file: string): Lock | ModelCacheError {
 
 function unusable(what: string): ModelCacheError {
   return new ModelCacheError('lock-invalid', `the lock file ${what}`, {
-    hint: 'name a file that `model-cache lock` has written with --locked',
+    hint: 'give --locked a file that `model-cache lock` has written',
   });
 }

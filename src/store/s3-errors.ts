@@ -123,7 +123,7 @@ function explanationFor(fault: AwsFault, context: RequestContext): Explanation {
     case 'ThrottlingException':
     case 'TooManyRequests':
     case 'RequestLimitExceeded':
-      return { code: 'store-throttled', message: `${said}: too many requests` };
+      return throttled(said);
     default:
       return connectionExplanation(at, fault) ?? byStatus(said, fault, context);
   }
@@ -159,7 +159,7 @@ function byStatus(said: string, fault: AwsFault, context: RequestContext): Expla
       return { code: 'object-changed', message: `${key ?? url} was replaced while it was read` };
     case 429:
     case 503:
-      return { code: 'store-throttled', message: `${said}: too many requests` };
+      return throttled(said);
     default:
       return { code: 'store-failed', message: `${said}${detailOf(fault)}` };
   }
@@ -170,6 +170,14 @@ export function missingCredentials({ endpoint }: Pick<RequestContext, 'endpoint'
     code: 'store-credentials-missing',
     message: `no credentials for ${endpoint ?? 'AWS S3'}`,
     hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or MODEL_CACHE_ACCESS_KEY_ID and MODEL_CACHE_SECRET_ACCESS_KEY), or --no-sign-request for a public bucket',
+  };
+}
+
+function throttled(said: string): Explanation {
+  return {
+    code: 'store-throttled',
+    message: `${said}: too many requests`,
+    hint: 'start fewer pods at once, or ask the provider for more requests a second',
   };
 }
 

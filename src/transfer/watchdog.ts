@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelCacheError } from '../errors.ts';
+import { LOOK_AT_STORE } from '../store/stalled.ts';
 import type { Progress } from './progress.ts';
 
 /** When to give up on a store. Milliseconds and bytes per second; undefined or 0: never. */
@@ -10,7 +11,7 @@ export interface Patience {
   readonly speedWindow: number;
   /** From `startedAt`, everything included. */
   readonly timeout: number | undefined;
-  /** `performance.now()` of the process's start. */
+  /** By `performance.now()`. */
   readonly startedAt: number;
   /** How long what was stopped may take to clean up after itself. */
   readonly grace: number;
@@ -82,6 +83,9 @@ function reasonToStop(
     return new ModelCacheError(
       'store-stalled',
       `nothing came from the store for ${seconds(stall)} (--stall)`,
+      {
+        hint: LOOK_AT_STORE,
+      },
     );
   }
   if (stall > 0 && progress.diskBusyMs(now) > stall) {
@@ -124,6 +128,7 @@ class SpeedWindow {
     return new ModelCacheError('store-slow', `slower than --min-speed over ${seconds(speedWindow)}`, {
       wanted: `${(minSpeed / 1e6).toFixed(1)} MB/s`,
       found: `${(speed / 1e6).toFixed(1)} MB/s`,
+      hint: 'find the faster way, or lower --min-speed where the Hub is slower still',
     });
   }
 

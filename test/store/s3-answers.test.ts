@@ -35,7 +35,11 @@ test('a body that stalls is given up with store-stalled', async () => {
   const script: Script = (_, response) => startBody(response, 100, 'only the beginning');
   await withServer(script, async ({ endpoint }) => {
     await withS3Store({ endpoint, idleTimeout: 300 }, async (store) => {
-      await assert.rejects(soon(store.get('k').then(drain)), { code: 'store-stalled', message: /\bk\b/ });
+      await assert.rejects(soon(store.get('k').then(drain)), {
+        code: 'store-stalled',
+        message: /\bk\b/,
+        hint: /--stall/,
+      });
     });
   });
 });

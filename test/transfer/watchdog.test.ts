@@ -31,6 +31,7 @@ test('nothing for too long while something is waited for: store-stalled, and the
   await assert.rejects(soon(withPatience(patience({ stall: 300 }), progress, NEVER, work)), {
     code: 'store-stalled',
     message: /--stall/,
+    hint: /the store and the way to it/,
   });
   assert.equal((told as ModelCacheError).code, 'store-stalled');
 });
@@ -105,6 +106,7 @@ test('slower than --min-speed over the whole window: store-slow, with both speed
     code: 'store-slow',
     wanted: '5.0 MB/s',
     found: '0.0 MB/s',
+    hint: /--min-speed/,
   });
 });
 

@@ -70,7 +70,7 @@ export const locked: Group = {
     },
     {
       fault: 'the lock file is not there',
-      sees: 'the lock file … is not there; name a file that `model-cache lock` has written with --locked',
+      sees: 'the lock file … is not there; give --locked a file that `model-cache lock` has written',
       todo: 'Check `--locked`, and that the file is in the image. Nothing is restored without it.',
       quick: true,
       expected: { within: 3, code: 'lock-invalid', published: 'nothing' },

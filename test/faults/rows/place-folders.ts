@@ -131,7 +131,7 @@ export const folders: readonly Row[] = [
   },
   {
     fault: 'everything is read-only',
-    sees: 'S3 model sync failed: there is no dir to restore to; the server will download to …',
+    sees: 'S3 model sync failed: there is no dir to restore to; name one that can be written to with --dir; the server will download to …',
     todo: 'Mount something that can be written to where the dir is, or name it with `--dir`. The server cannot download either.',
     quick: true,
     needs: MOUNTS,
