@@ -1,9 +1,10 @@
-import { explain, isInterrupted, toModelCacheError, type ErrorCode } from '../errors.ts';
+import { explain, isInterrupted, toModelCacheError } from '../errors.ts';
 import { stopWithParent } from '../handover/lifeline.ts';
 import { yieldToEverybody } from '../handover/priority.ts';
 import type { LogEvent } from '../log-event.ts';
 import { bothLogs, createLog, type Log } from '../log.ts';
 import type { FileFailure } from '../model/file-failure.ts';
+import { NO_WAITING_HELPS } from '../model/no-waiting-helps.ts';
 import type { Context } from '../stages/context.ts';
 import { requireLocalCache } from '../stages/local-cache.ts';
 import {
@@ -62,19 +63,6 @@ function tellLeftOut(log: Log, failure: FileFailure): void {
   log[isWorthTelling ? 'warn' : 'debug']('upload.item', explainLeftOut(failure), code);
 }
 
-/** What no waiting will better: the key's rights, the settings, what is in the bucket. */
-const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
-  'setting-invalid',
-  'store-not-configured',
-  'store-url-invalid',
-  'store-credentials-missing',
-  'store-credentials-refused',
-  'store-bucket-missing',
-  'store-region-wrong',
-  'store-unsupported',
-  'format-unknown',
-]);
-
 function tellWhyNot(log: Log, { stop }: Context, error: unknown): number {
   const { code } = toModelCacheError(error);
   if (isInterrupted(stop)) {
@@ -82,10 +70,14 @@ function tellWhyNot(log: Log, { stop }: Context, error: unknown): number {
     return EXIT_LATER;
   }
   if (code === 'store-denied') {
-    log.warn('upload.failed', `Nothing is uploaded: this key may not write (${explain(error)})`, code);
+    log.warn(
+      'upload.failed',
+      `Nothing is uploaded: this key is not allowed what an upload needs (${explain(error)})`,
+      code,
+    );
     return EXIT_NEVER;
   }
-  const isForGood = FOR_GOOD.has(code);
+  const isForGood = NO_WAITING_HELPS.has(code);
   const next = isForGood ? 'nothing is uploaded' : 'it is tried again later';
   log.warn('upload.failed', `Upload failed: ${explain(error)}; ${next}`, code);
   if (code === 'internal' && error instanceof Error) log.debug('upload.failed', String(error.stack));

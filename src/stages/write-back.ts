@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { explain, hasErrno, toModelCacheError, type ErrorCode } from '../errors.ts';
+import { explain, hasErrno, toModelCacheError } from '../errors.ts';
 import { leaveBehind } from '../handover/background.ts';
 import { becomeServer } from '../handover/become.ts';
 import type { Program } from '../handover/program.ts';
@@ -11,6 +11,7 @@ import type { Catalog } from '../model/catalog.ts';
 import { compareTrees, isInSync } from '../model/compare.ts';
 import { fingerprintOf } from '../model/fingerprint.ts';
 import type { Inventory } from '../model/inventory.ts';
+import { NO_WAITING_HELPS } from '../model/no-waiting-helps.ts';
 import { changesNothing } from '../model/plan.ts';
 import { argsOf, type Environment } from '../settings/raw.ts';
 import type { WriteBackOrder } from '../write-back/order.ts';
@@ -27,16 +28,6 @@ const PASS_PROGRAM = join(BUILT, 'main.cjs');
 /** Larger caches are not looked through once more before the server starts; the write-back does it beside it. */
 const MAX_FILES_TO_LOOK_AT = 5000;
 const LOOK_WITHIN_MS = 1000;
-
-/** What has shown that there is no bucket to write to, for this key or at all. */
-const POINTLESS: ReadonlySet<string> = new Set<ErrorCode>([
-  'store-credentials-missing',
-  'store-credentials-refused',
-  'store-denied',
-  'store-bucket-missing',
-  'store-region-wrong',
-  'format-unknown',
-]);
 
 /** Who sends what the server downloads: a process that stays behind, this one, or nobody. */
 type Mode = 'behind' | 'in-front' | 'none';
@@ -55,7 +46,7 @@ interface WhatIsReady {
 /** `code` is how the restore ended. */
 function modeOf({ settings }: Context, code: string): Mode {
   const { writeBack, store } = settings;
-  if (writeBack === 'off' || store === undefined || POINTLESS.has(code)) return 'none';
+  if (writeBack === 'off' || store === undefined || NO_WAITING_HELPS.has(code)) return 'none';
   const canExec = typeof process.execve === 'function';
   return writeBack === 'wait' || !canExec ? 'in-front' : 'behind';
 }
