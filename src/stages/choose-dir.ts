@@ -31,7 +31,7 @@ export interface FoundDir<T extends TriedDir> {
 
 /**
  * Tries the dirs until one has room for what it lacks: first those that hold our state, then the others in the order of
- * the settings, then the server's own HF_HOME; when none can be used, a temporary one. Later dirs are not touched when an
+ * the settings; when none can be used, the server's own HF_HOME, or a temporary one. Later dirs are not touched when an
  * earlier one will do. When none has room it is the one that lacks least. Throws `dir-unusable` when not even a temporary
  * one can be made.
  */
@@ -86,14 +86,14 @@ function* candidatesOf(context: Context): Generator<DirCandidate> {
     isUsable ||= candidates.length > 0;
     yield* candidates;
   }
-  for (const dir of ownHome(context)) {
-    const what = isUsable ? 'has room' : 'can be used';
-    context.log.warn('dir.chosen', `no dir of the settings ${what}; the server's HF_HOME is tried: ${dir}`);
-    const candidates = candidatesAt(dir, context);
-    isUsable ||= candidates.length > 0;
-    yield* candidates;
-  }
-  if (!isUsable) yield* temporary(context);
+  if (isUsable) return;
+  const own = ownHome(context).flatMap((dir) => candidatesAt(dir, context));
+  for (const { dir } of own)
+    context.log.warn(
+      'dir.chosen',
+      `no dir of the settings can be used; models go to the server's HF_HOME: ${dir}`,
+    );
+  yield* own.length > 0 ? own : temporary(context);
 }
 
 function candidatesAt(dir: string, context: Context): readonly DirCandidate[] {

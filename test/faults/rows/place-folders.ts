@@ -117,7 +117,7 @@ export const folders: readonly Row[] = [
   },
   {
     fault: 'everything is read-only but the HF_HOME of the server',
-    sees: "no dir of the settings can be used; the server's HF_HOME is tried: …",
+    sees: "no dir of the settings can be used; models go to the server's HF_HOME: …",
     todo: 'Mount something that can be written to where the dir is, or name it with `--dir`.',
     needs: MOUNTS,
     expected: { ...OK, warnings: 2 },

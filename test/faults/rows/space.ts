@@ -37,14 +37,6 @@ export const space: Group = {
       run: (rig) => rig.init({ dir: tmpfs(rig, '24m') }),
     },
     {
-      fault: 'the only dir is too small, and the HF_HOME of the server is not',
-      sees: "no dir of the settings has room; the server's HF_HOME is tried: …",
-      todo: TO_ROOM,
-      needs: ['root', 'mount namespaces'],
-      expected: { within: 4, code: 'ok', published: 'everything', warnings: 1 },
-      run: (rig) => rig.init({ dir: tmpfs(rig, '24m'), env: { HF_HOME: join(rig.scratch, 'hf') } }),
-    },
-    {
       fault: 'all dirs are too small',
       sees: 'S3 model sync failed: … lacks … (… free, … needed), … lacks … (… free, … needed); nothing was restored…',
       todo: TO_ROOM,
