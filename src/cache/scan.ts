@@ -6,13 +6,14 @@ import { COMMIT_BYTES } from '../model/digest.ts';
 import type { ForeignEntry, Inventory, LocalFile, LocalLink, LocalTree } from '../model/inventory.ts';
 import { isSafePath, resolveLink } from '../model/paths.ts';
 import {
+  isAllowedTree,
+  isMarker,
   isOffLimits,
   isRepoFolder,
   isSecretName,
   isUnfinishedName,
   mayHoldBytes,
   roleOf,
-  TORCH_CHECKPOINTS,
   treeOfRepoFolder,
   type TreeName,
 } from '../model/tree.ts';
@@ -31,15 +32,7 @@ export interface ScanOptions {
   readonly unreachable?: Pick<ReadonlySet<string>, 'has'>;
 }
 
-/** Markers that huggingface_hub and transformers leave in a cache. They are made again by whoever needs them. */
-const MARKERS = new Set([
-  'CACHEDIR.TAG',
-  'version.txt',
-  '.check_for_update_done',
-  '.check_for_skill_update_done',
-  '.agent_harnesses.json',
-  '.DS_Store',
-]);
+const NO_OBJECT = 'no object can have such a name';
 
 /** What a dir holds: repos by their shape wherever they are, torch's checkpoints, `--also` folders. Hashes nothing. */
 export async function scanCache(dir: string, options: ScanOptions): Promise<Inventory> {
@@ -86,14 +79,15 @@ class Scan {
   }
 
   async #walkFolder(path: string, name: string): Promise<void> {
-    const isTree = path === TORCH_CHECKPOINTS || this.#options.also.includes(path);
-    const isSharedBlobStore = name === 'blobs';
+    const { also } = this.#options;
     const depth = path.split(sep).length - 1;
-    if (isTree) await this.#addTree(path, path);
-    else if (isOffLimits(name, depth) || isSharedBlobStore || isUnfinishedName(name)) return;
-    else if (isRepoFolder(name) && (await this.#looksLikeRepo(path)))
-      await this.#addTree(treeOfRepoFolder(path), path);
-    else await this.#walk(path);
+    const isNamedAsRepo = isRepoFolder(name);
+    const isWhatItsNameSays = !isNamedAsRepo || (await this.#looksLikeRepo(path));
+    const tree = isNamedAsRepo ? treeOfRepoFolder(path) : path;
+    if (isWhatItsNameSays && isAllowedTree(tree, also)) await this.#addTree(tree, path);
+    else if (isNamedAsRepo && isWhatItsNameSays && !isSafePath(path))
+      this.#skipped.push({ path, why: NO_OBJECT });
+    else if (!isOffLimits(name, depth)) await this.#walk(path);
   }
 
   async #looksLikeRepo(path: string): Promise<boolean> {
@@ -126,7 +120,7 @@ class Scan {
       else if (entry.isSymbolicLink() && (role === 'snapshot' || role === 'file'))
         this.#addLink(root, path, found);
       else if (role === undefined && !isSafePath(path))
-        this.#skipped.push({ path: join(root, path), why: 'no object can have such a name' });
+        this.#skipped.push({ path: join(root, path), why: NO_OBJECT });
       else if (mayHoldBytes(tree, path, role)) this.#addFile(root, path, entry.isSymbolicLink(), found);
     }
   }
@@ -216,7 +210,7 @@ class Scan {
 
 /** Neither what every cache has lying around, nor what nobody should be told to mirror. */
 function isWorthTelling(name: string): boolean {
-  return !MARKERS.has(name) && !isUnfinishedName(name) && !isSecretName(name);
+  return !isMarker(name) && !isUnfinishedName(name) && !isSecretName(name);
 }
 
 interface FoundTree {

@@ -10,14 +10,28 @@ export type TreeName = string;
 
 export const TORCH_CHECKPOINTS: TreeName = 'torch/hub/checkpoints';
 
+/** torch.hub keeps code there, in folders that it takes for whole as soon as they exist. */
+const TORCH_HUB = 'torch/hub';
+
 const REPO_FOLDER = /^(models|datasets|spaces|kernels)--[^/]+$/;
 const REPO_TREE = /(?:^|\/)(models|datasets|spaces|kernels)--[^/]+$/;
 
 /** Folders directly below HF_HOME that hold code, logs, settings or working data. Source: hf-hub layout, HF_HOME. */
-const NOT_A_CACHE = new Set(['xet', 'modules', 'gradio', 'accelerate', 'datasets', 'assets']);
+const NOT_A_CACHE = new Set(['xet', 'modules', 'gradio', 'accelerate', 'datasets', 'assets', 'sandbox']);
 
-/** Folders of locks and of our own, wherever they are. */
-const NEVER = new Set(['.locks', '.model-cache']);
+/** Folders of locks, of our own, and of blobs that several repos share, wherever they are. */
+const NEVER = new Set(['.locks', '.model-cache', 'blobs']);
+
+/** Files that libraries keep in a cache, and make again when they need them; in small letters. */
+const MARKERS = new Set([
+  'cachedir.tag',
+  'version.txt',
+  'trusted_list',
+  '.check_for_update_done',
+  '.check_for_skill_update_done',
+  '.agent_harnesses.json',
+  '.ds_store',
+]);
 
 /** Names under which people and tools keep secrets. A file of such a name is never sent and never planted. */
 const SECRET =
@@ -63,28 +77,36 @@ export function treeOfRepoFolder(pathBelowDir: string): TreeName {
   return pathBelowDir.includes('/') ? pathBelowDir : `hub/${pathBelowDir}`;
 }
 
-/** Whether a name from a bucket may become a folder of the cache dir. `also` are the trees named by --also. */
+/**
+ * Whether a folder below the dir is a tree by its name: a scan looks for no other, and no other is restored. `also` are
+ * the trees named by --also.
+ */
 export function isAllowedTree(tree: TreeName, also: readonly TreeName[]): boolean {
   if (!isSafePath(tree)) return false;
-  const folders = [TORCH_CHECKPOINTS, ...also];
-  if (folders.includes(tree)) return true;
-  const isBelowAnother = folders.some((folder) => tree.startsWith(`${folder}/`));
+  if (tree === TORCH_CHECKPOINTS || also.includes(tree)) return true;
   const above = tree.split('/').slice(0, -1);
   return (
     isRepoFolder(baseName(tree)) &&
     treeOfRepoFolder(tree) === tree &&
-    !isBelowAnother &&
+    ![TORCH_HUB, ...also].some((folder) => isBelow(tree, folder)) &&
     !above.some((name, depth) => isRepoFolder(name) || isOffLimits(name, depth))
   );
 }
 
 /**
- * Whether a folder neither holds nor may receive a tree; `depth` is the number of folders between it and the dir. Some
- * file systems know no case, so that `.Model-Cache` is ours.
+ * Whether a folder neither holds nor may receive a tree: it is no cache, or some program has, or would have, a file of
+ * that name there. `depth` is the number of folders between it and the dir. Some file systems know no case, so that
+ * `.Model-Cache` is ours.
  */
 export function isOffLimits(folder: string, depth: number): boolean {
   const name = foldedName(folder);
-  return NEVER.has(name) || (depth === 0 && NOT_A_CACHE.has(name));
+  return (
+    NEVER.has(name) ||
+    MARKERS.has(name) ||
+    isSecretName(name) ||
+    isUnfinishedName(name) ||
+    (depth === 0 && NOT_A_CACHE.has(name))
+  );
 }
 
 /** Whether a folder may be named to be mirrored: none of ours, and not the one that holds the repos. */
@@ -135,6 +157,18 @@ function roleInFolder(path: string): PathRole | undefined {
 
 export function isSecretName(name: string): boolean {
   return SECRET.test(name);
+}
+
+export function isMarker(name: string): boolean {
+  return MARKERS.has(name.toLowerCase());
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return foldedPath(path).startsWith(`${foldedPath(folder)}/`);
+}
+
+function foldedPath(path: string): string {
+  return path.split('/').map(foldedName).join('/');
 }
 
 function baseName(tree: TreeName): string {
