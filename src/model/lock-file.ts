@@ -1,7 +1,7 @@
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { isSha256 } from './digest.ts';
 import { parseModelSpec, type Selection } from './selection.ts';
-import { isAllowedTree, mayBeMirrored, type TreeName } from './tree.ts';
+import { isAllowedTree, isNested, mayBeMirrored, type TreeName } from './tree.ts';
 
 /**
  * What a locked start restores, as a text for people and git: the manifests by their digests, and the selection they
@@ -63,7 +63,7 @@ export function parseLock(where: string, text: string): Lock {
         lock.exclude.add(decoded(at, value));
         break;
       case 'also':
-        lock.also.add(checked(at, decoded(at, value), folderToMirror));
+        lock.also.add(checked(at, decoded(at, value), (tree) => folderToMirror(tree, lock.also)));
         break;
       case 'manifest':
         manifests.set(value, { ...manifestOf(at, value), at });
@@ -116,10 +116,11 @@ function manifestOf(at: string, value: string): LockedManifest {
   return { name, tree: decoded(at, tree) };
 }
 
-function folderToMirror(tree: string): TreeName {
-  if (mayBeMirrored(tree)) return tree;
+function folderToMirror(tree: string, before: ReadonlySet<TreeName>): TreeName {
+  const other = [...before].find((each) => isNested(each, tree));
+  if (mayBeMirrored(tree) && other === undefined) return tree;
   throw new ModelCacheError('lock-invalid', 'not a folder to mirror', {
-    wanted: 'a path relative to the dir',
+    wanted: other === undefined ? 'a path relative to the dir' : `a folder beside ${shown(other)}`,
     found: shown(tree),
   });
 }

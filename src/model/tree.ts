@@ -109,9 +109,21 @@ export function isOffLimits(folder: string, depth: number): boolean {
   );
 }
 
-/** Whether a folder may be named to be mirrored: none of ours, and not the one that holds the repos. */
+/** Whether a folder may be named to be mirrored: none of ours, and none that holds what is mirrored anyway or lies in it. */
 export function mayBeMirrored(folder: TreeName): boolean {
-  return isSafePath(folder) && folder !== 'hub' && !folder.split('/').some(isOffLimits);
+  return (
+    isSafePath(folder) &&
+    foldedName(folder) !== 'hub' &&
+    !isNested(folder, TORCH_CHECKPOINTS) &&
+    !folder.split('/').some((name, depth) => isRepoFolder(name) || isOffLimits(name, depth))
+  );
+}
+
+/** Whether one of two folders lies in the other, or is it by another spelling: what is written to one changes the other. */
+export function isNested(one: TreeName, other: TreeName): boolean {
+  return (
+    one !== other && (isBelow(one, other) || isBelow(other, one) || foldedPath(one) === foldedPath(other))
+  );
 }
 
 /** What a path of a tree is for. Everything that is not one of these stays home, in both directions. */

@@ -100,7 +100,7 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
       exclude: raw.list('exclude', (glob) => glob),
     },
     locked: raw.value('locked', (path) => resolve(path)),
-    also: raw.list('also', parseAlso),
+    also: alsoOf(raw),
     reuse: raw.list('reuse', parseFolder),
     transformersCache: raw.text('transformersCache'),
     acceptUnverified: raw.flag('acceptUnverified'),
@@ -227,6 +227,15 @@ function keysOf(raw: RawSettings, prefix: string): StaticKeys | undefined {
     secretAccessKey,
     sessionToken: raw.variable(`${prefix}SESSION_TOKEN`),
   };
+}
+
+function alsoOf(raw: RawSettings): readonly AlsoFolder[] {
+  const before: AlsoFolder[] = [];
+  return raw.list('also', (text) => {
+    const folder = parseAlso(text, before);
+    before.push(folder);
+    return folder;
+  });
 }
 
 function presetOf(raw: RawSettings): readonly ModelSpec[] {

@@ -1,6 +1,8 @@
 import { hasErrno, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { readRegularFile } from '../files.ts';
 import { MAX_LOCK_BYTES, parseLock, type Lock } from '../model/lock-file.ts';
+import { isNested } from '../model/tree.ts';
+import type { AlsoFolder } from '../settings/parse.ts';
 import type { Context } from './context.ts';
 import { tellProblem } from './tell-problem.ts';
 
@@ -16,12 +18,10 @@ export function asLocked(context: Context): Context {
   tellNotHeeded(context, file);
   const lock = unreachable.has(file) ? unusable(`${file} is on a disk that does not answer`) : readLock(file);
   if (lock instanceof ModelCacheError) return { ...context, lock };
-  const named = new Set(settings.also.map(({ tree }) => tree));
-  const more = lock.also.filter((tree) => !named.has(tree)).map((tree) => ({ tree, variable: undefined }));
   return {
     ...context,
     lock,
-    settings: { ...settings, selection: lock.selection, also: [...settings.also, ...more] },
+    settings: { ...settings, selection: lock.selection, also: alsoLocked(context, lock) },
   };
 }
 
@@ -34,6 +34,26 @@ function tellNotHeeded(context: Context, file: string): void {
     { hint: `${file} says what is restored; \`model-cache lock\` makes another one` },
   );
   tellProblem(context, 'settings', error);
+}
+
+function alsoLocked(context: Context, lock: Lock): readonly AlsoFolder[] {
+  const { true: nested = [], false: apart = [] } = Object.groupBy(context.settings.also, ({ tree }) =>
+    String(lock.also.some((locked) => isNested(locked, tree))),
+  );
+  for (const { tree } of nested) {
+    tellProblem(
+      context,
+      'settings',
+      new ModelCacheError('setting-invalid', '--also is not heeded where the lock file has it otherwise', {
+        wanted: lock.also.join(', '),
+        found: tree,
+        hint: 'make the lock file anew with `model-cache lock`',
+      }),
+    );
+  }
+  const named = new Set(apart.map(({ tree }) => tree));
+  const more = lock.also.filter((tree) => !named.has(tree)).map((tree) => ({ tree, variable: undefined }));
+  return [...apart, ...more];
 }
 
 /** A link is followed: that is how Kubernetes mounts a ConfigMap. A pipe is not waited for. */

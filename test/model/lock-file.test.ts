@@ -119,6 +119,11 @@ describe('a lock file is refused, with the line that is wrong', () => {
       /`also` line, found engines/,
     ],
     ['an `also` that may not be mirrored', `${HEADER}also modules\n${ONE}`, /line 2: not a folder to mirror/],
+    [
+      'an `also` in another',
+      `${HEADER}also a\nalso a/b\n${ONE}`,
+      /line 3: not a folder to mirror \(wanted a folder beside a, found a\/b\)/,
+    ],
     ['a spelling that is not the shortest', `${HEADER}${ONE.replace('hub', '%68ub')}`, /wanted hub\/models/],
     [
       'a broken escape',

@@ -100,6 +100,19 @@ test('how to log is known even when everything else is wrong', () => {
   assert.deepEqual(resolveLogSettings({}, env), { level: 'info', format: 'json' });
 });
 
+test('a folder to mirror that lies in another is left out, and told once', () => {
+  const { also, problems } = resolve({}, { MODEL_CACHE_ALSO: 'a,a/b,torch,c=VAR' });
+  assert.deepEqual(
+    also.map(({ tree }) => tree),
+    ['a', 'c'],
+  );
+  assert.deepEqual(problems.map(explain), [
+    'MODEL_CACHE_ALSO: a folder to mirror lies in another (wanted a folder beside a, found a/b); name only the one that holds the other: all of it is mirrored; the default is used',
+    'MODEL_CACHE_ALSO: not a folder to mirror (wanted FOLDER or FOLDER=VARIABLE, a path relative to the dir, of what is no cache of a library, found torch); Hugging Face repos and torch/hub/checkpoints are mirrored anyway; name a folder that neither holds them nor lies in them; the default is used',
+  ]);
+  assert.throws(() => resolve({ also: ['a', 'a/b'] }, {}), { code: 'setting-invalid' });
+});
+
 function resolve(flags: Flags, env: Environment): Settings {
   return resolveSettings(flags, { ...S3, ...env }, true);
 }

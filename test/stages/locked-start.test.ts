@@ -11,7 +11,7 @@ import type { Environment, Flags } from '../../src/settings/raw.ts';
 import { resolveSettings } from '../../src/settings/settings.ts';
 import type { Context } from '../../src/stages/context.ts';
 import { asLocked } from '../../src/stages/locked-start.ts';
-import { selection, sha256 } from '../model/builders.ts';
+import { EVERYTHING, selection, sha256 } from '../model/builders.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'locked-start-'));
 after(() => rmSync(scratch, { recursive: true }));
@@ -33,6 +33,16 @@ test('who says nothing else is told nothing', () => {
   assert.deepEqual([selected, lines, problems], [['org/model'], [], []]);
 });
 
+test('of folders that lie in each other, the one that the lock file names is mirrored', () => {
+  const other = join(scratch, 'folders.lock');
+  writeFileSync(other, formatLock({ selection: EVERYTHING, also: ['a', 'b'], manifests }));
+  const { also, lines } = locked({ locked: other, also: ['a/x=VAR', 'b=B', 'c'] }, {});
+  assert.deepEqual(also, ['b=B', 'c', 'a']);
+  assert.deepEqual(lines, [
+    '--also is not heeded where the lock file has it otherwise (wanted a, b, found a/x); make the lock file anew with `model-cache lock`',
+  ]);
+});
+
 test('where the store is turned off, nothing is heeded, and nothing told', () => {
   assert.deepEqual(locked(BOTH, { MODEL_CACHE_ENABLED: 'false' }).lines, []);
 });
@@ -41,7 +51,7 @@ test('where the store is turned off, nothing is heeded, and nothing told', () =>
 function locked(
   flags: Flags,
   env: Environment,
-): { readonly [what in 'selected' | 'lines' | 'problems']: readonly string[] } {
+): { readonly [what in 'selected' | 'also' | 'lines' | 'problems']: readonly string[] } {
   const settings = resolveSettings(flags, { S3_BUCKET: 'bucket', ...env }, true);
   assert.deepEqual(settings.problems.map(explain), []);
   const lines: string[] = [];
@@ -59,8 +69,10 @@ function locked(
     unreachable: new Set(),
     print: () => undefined,
   };
+  const { selection: chosen, also } = asLocked(context).settings;
   return {
-    selected: asLocked(context).settings.selection.models.map(({ text }) => text),
+    selected: chosen.models.map(({ text }) => text),
+    also: also.map(({ tree, variable }) => (variable === undefined ? tree : `${tree}=${variable}`)),
     lines,
     problems: reporter.value.problems.map(({ message }) => message),
   };
