@@ -2,6 +2,7 @@ import { lstatSync, readlinkSync, realpathSync, statSync, type Dirent } from 'no
 import { readdir } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { hasErrno } from '../errors.ts';
+import { FORMAT_KEY } from '../model/bucket.ts';
 import { COMMIT_BYTES } from '../model/digest.ts';
 import type { ForeignEntry, Inventory, LocalFile, LocalLink, LocalTree } from '../model/inventory.ts';
 import { isSafePath, resolveLink } from '../model/paths.ts';
@@ -28,10 +29,13 @@ export interface ScanOptions {
   readonly state: Pick<State, 'digestsOf'>;
   /** Read-only caches whose files blobs of this dir may link to. */
   readonly reuse: readonly string[];
+  /** The folder that is the store, absolute: what lies there is in the bucket, and not in the cache. */
+  readonly store?: string | undefined;
   /** What must not be touched: a link that leads there counts for nothing. */
   readonly unreachable?: Pick<ReadonlySet<string>, 'has'>;
 }
 
+const [STORES] = FORMAT_KEY.split('/');
 const NO_OBJECT = 'no object can have such a name';
 
 /** What a dir holds: repos by their shape wherever they are, torch's checkpoints, `--also` folders. Hashes nothing. */
@@ -43,6 +47,8 @@ class Scan {
   readonly #dir: string;
   readonly #options: ScanOptions;
   readonly #trustedRoots: readonly string[];
+  /** Below the dir, if the store is. */
+  readonly #store: string | undefined;
   readonly #trees = new Map<TreeName, LocalTree>();
   readonly #skipped: { path: string; why: string }[] = [];
   readonly #foreign = new Map<string, ForeignEntry>();
@@ -52,6 +58,7 @@ class Scan {
     this.#dir = dir;
     this.#options = options;
     this.#trustedRoots = options.reuse.flatMap(realPath);
+    this.#store = options.store && relative(dir, options.store);
   }
 
   async run(): Promise<Inventory> {
@@ -65,7 +72,9 @@ class Scan {
   }
 
   async #walk(folder: string): Promise<void> {
-    for (const entry of await this.#entries(folder)) {
+    const entries = await this.#entries(folder);
+    if (folder !== '' && entries.some(({ name }) => name === STORES) && this.#isStore(folder)) return;
+    for (const entry of entries) {
       const path = join(folder, entry.name);
       await this.#pace();
       if (entry.isDirectory()) await this.#walkFolder(path, entry.name);
@@ -79,6 +88,7 @@ class Scan {
   }
 
   async #walkFolder(path: string, name: string): Promise<void> {
+    if (path === this.#store) return;
     const { also } = this.#options;
     const depth = path.split(sep).length - 1;
     const isNamedAsRepo = isRepoFolder(name);
@@ -88,6 +98,12 @@ class Scan {
     else if (isNamedAsRepo && isWhatItsNameSays && !isSafePath(path))
       this.#skipped.push({ path, why: NO_OBJECT });
     else if (!isOffLimits(name, depth)) await this.#walk(path);
+  }
+
+  /** Another one than this run's, or that one by a detour. */
+  #isStore(folder: string): boolean {
+    const layout = join(this.#dir, folder, FORMAT_KEY);
+    return this.#tolerateVanished(() => lstatSync(layout)) !== undefined;
   }
 
   async #looksLikeRepo(path: string): Promise<boolean> {
@@ -115,6 +131,7 @@ class Scan {
       const turn = this.#pace();
       if (turn !== undefined) await turn;
       const role = roleOf(tree, path)?.role;
+      if (entry.isDirectory() && join(root, path) === this.#store) continue;
       if (entry.isDirectory()) await this.#fillTree(tree, root, path, found);
       else if (role === 'ref') this.#addRef(root, path, found);
       else if (entry.isSymbolicLink() && (role === 'snapshot' || role === 'file'))

@@ -5,7 +5,7 @@ import { compareTrees, isInSync, type TreeComparison } from '../model/compare.ts
 import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
-import { findLocalCache, scanLocal } from '../stages/local-cache.ts';
+import { besideStore, findLocalCache, scanLocal } from '../stages/local-cache.ts';
 import { readStore } from '../stages/read-store.ts';
 import { bytes, files } from '../stages/words.ts';
 import { shownPath } from '../model/paths.ts';
@@ -18,7 +18,7 @@ export async function status(context: Context): Promise<number> {
   store.close();
   const cache = findLocalCache(context);
   const inventory = cache === undefined ? emptyInventory(settings.dirs) : await scanLocal(context, cache);
-  const trees = compareTrees(catalog, inventory);
+  const trees = compareTrees(cache ? besideStore(context, cache.dir, catalog) : catalog, inventory);
   const inSync = trees.every(isInSync);
   const writeBack = (cache && (await readWriteBack(cache.dir))) ?? null;
   reporter.add({ status: { inSync, trees: [...trees], foreign: [...inventory.foreign], writeBack } });

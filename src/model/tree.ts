@@ -175,7 +175,8 @@ export function isMarker(name: string): boolean {
   return MARKERS.has(name.toLowerCase());
 }
 
-function isBelow(path: string, folder: string): boolean {
+/** Whether one path lies in the folder that another names. */
+export function isBelow(path: string, folder: string): boolean {
   return foldedPath(path).startsWith(`${foldedPath(folder)}/`);
 }
 

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Owner } from '../cache/owner.ts';
 import { ModelCacheError } from '../errors.ts';
 import type { PaceBounds } from '../model/pace.ts';
@@ -88,13 +88,13 @@ export function resolveSettings(flags: Flags, env: Environment, startsServer: bo
   raw.noteUnknownVariables();
   const storeIsOff = !isEnabled(raw);
   const stall = raw.value('stall', parseDuration) ?? DEFAULT_STALL;
-  const store = storeIsOff ? undefined : storeOf(raw, stall);
-  const dirs = raw.list('dir', parseFolder);
+  const named = raw.list('dir', parseFolder);
+  const store = storeIsOff ? undefined : storeOf(raw, stall, named);
   return {
     store: store instanceof ModelCacheError ? undefined : store,
     storeProblem: store instanceof ModelCacheError ? store : undefined,
     storeIsOff,
-    dirs: dirs.length === 0 ? DEFAULT_DIRS : dirs,
+    dirs: named.length === 0 ? defaultDirs(store) : named,
     selection: {
       models: [...presetOf(raw), ...raw.list('models', parseModelSpec)],
       exclude: raw.list('exclude', (glob) => glob),
@@ -158,14 +158,19 @@ function isEnabled(raw: RawSettings): boolean {
 }
 
 /** The store, or what is wrong with its name or endpoint: then it is no store at all, and never another one. */
-function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheError | undefined {
+function storeOf(
+  raw: RawSettings,
+  stall: number,
+  dirs: readonly string[],
+): StoreSettings | ModelCacheError | undefined {
   const before = raw.problems.length;
   const url = raw.value('store', parseStoreUrl) ?? storeOfBucketVariable(raw);
   const endpoint = raw.value('endpointUrl', parseEndpoint);
   const [problem] = raw.problems.splice(before);
   // Its hint speaks of a default, and here there is none.
   if (problem !== undefined) return problem.cause instanceof ModelCacheError ? problem.cause : problem;
-  if (url === undefined || url.kind === 'file') return url;
+  if (url === undefined) return undefined;
+  if (url.kind === 'file') return whyDirInStore(dirs, url.path) ?? url;
   const bucketInEndpoint = whyBucketTwice(url.bucket, endpoint);
   if (bucketInEndpoint !== undefined) return bucketInEndpoint;
   const proxies = proxiesOf(raw);
@@ -181,6 +186,26 @@ function storeOf(raw: RawSettings, stall: number): StoreSettings | ModelCacheErr
     proxies,
     onlySdk: whyOnlySdk({ endpoint, proxies, trustsAnybody }),
   };
+}
+
+function defaultDirs(store: StoreSettings | ModelCacheError | undefined): readonly string[] {
+  const folder = store instanceof ModelCacheError || store?.kind !== 'file' ? undefined : store.path;
+  return DEFAULT_DIRS.filter((dir) => folder === undefined || !liesIn(dir, folder));
+}
+
+/** A cache in the folder of the store would be restored from what it writes itself. */
+function whyDirInStore(dirs: readonly string[], folder: string): ModelCacheError | undefined {
+  const inside = dirs.find((dir) => liesIn(dir, folder));
+  if (inside === undefined) return undefined;
+  return new ModelCacheError('setting-invalid', `the dir ${inside} lies in the folder of the store`, {
+    wanted: `a folder beside ${folder}`,
+    found: inside,
+    hint: `name another one with --dir, or give the store a folder of its own, as in --store file://${join(folder, 'store')}`,
+  });
+}
+
+function liesIn(path: string, folder: string): boolean {
+  return `${path}/`.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
 /** Some providers show a bucket's address so. Its objects would be looked for below a folder of the bucket's name. */

@@ -19,7 +19,7 @@ import type { Store } from '../store/store.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { executeRestore } from '../transfer/restore.ts';
 import type { Context } from './context.ts';
-import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
+import { besideStore, localCache, scanLocal, type LocalCache } from './local-cache.ts';
 import { tellApart } from './tell-apart.ts';
 import { withProgressLines } from './progress-lines.ts';
 import { bytes, files, seconds, speed, syncName } from './words.ts';
@@ -77,7 +77,7 @@ export async function planIn(
   signal: AbortSignal,
   progress: Progress,
 ): Promise<PlannedDir> {
-  const distinct = withoutTwins(catalog, prepared.folding);
+  const distinct = withoutTwins(besideStore(context, prepared.dir, catalog), prepared.folding);
   return { ...prepared, ...(await planFor(context, prepared, distinct, signal, progress)) };
 }
 

@@ -17,7 +17,7 @@ import { argsOf, type Environment } from '../settings/raw.ts';
 import type { WriteBackOrder } from '../write-back/order.ts';
 import { WriteBack } from '../write-back/write-back.ts';
 import type { Context } from './context.ts';
-import { scanLocal, type LocalCache } from './local-cache.ts';
+import { folderOfStore, scanLocal, type LocalCache } from './local-cache.ts';
 import type { PlannedDir } from './restore-cache.ts';
 
 /** Beside the file that this is built into. */
@@ -119,6 +119,7 @@ function orderFor(
     server,
     also: settings.also.map(({ tree }) => tree),
     reuse,
+    store: folderOfStore(settings),
     idle: settings.writeBackIdle,
     grace: settings.grace,
     passed: inBucket,

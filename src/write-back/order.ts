@@ -8,6 +8,8 @@ export interface WriteBackOrder {
   readonly server: ServerProcess;
   readonly also: readonly string[];
   readonly reuse: readonly string[];
+  /** The folder that is the store. */
+  readonly store?: string | undefined;
   /** Milliseconds without anything new after which it ends; 0: never. */
   readonly idle: number;
   /** Milliseconds that are left when the server has ended. */

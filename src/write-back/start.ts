@@ -17,10 +17,10 @@ export interface CreateLoopTools extends Pick<LoopTools, 'say' | 'onState'> {
 
 /** The loop over a real cache, a real server and real passes: in a process of its own, or beside a supervised server. */
 export function createLoop(order: WriteBackOrder, { env, say, onState }: CreateLoopTools): WriteBackLoop {
-  const { dir, server, also, reuse, idle, grace, passed } = order;
+  const { dir, server, also, reuse, store, idle, grace, passed } = order;
   let roots: readonly string[] = [];
   const look = async (): Promise<string> => {
-    const inventory = await scanCache(dir, { also, reuse, state: { digestsOf: () => undefined } });
+    const inventory = await scanCache(dir, { also, reuse, store, state: { digestsOf: () => undefined } });
     roots = inventory.trees.map(({ root }) => root);
     return fingerprintOf(inventory);
   };

@@ -143,6 +143,28 @@ test('a blob may lead into a read-only cache that is reused, and into no other',
   assert.deepEqual(contentsOf(await dir.scan()), { [REPO]: [] });
 });
 
+test('the folder of the store is not looked into, wherever it lies', async () => {
+  const dir = new CacheDir(scratch.path);
+  dir.repo();
+  const before = contentsOf(await dir.scan());
+  dir.repo('volume/store/hub/models--org--name');
+  dir.file('engines/store/x', 'x');
+  assert.deepEqual(contentsOf(await dir.scan({ store: dir.at('volume/store') })), before);
+  const scanned = await dir.scan({ also: ['engines'], store: dir.at('engines/store') });
+  assert.deepEqual(contentsOf(scanned)['engines'], []);
+});
+
+test('nor is a folder that is another store', async () => {
+  const dir = new CacheDir(scratch.path);
+  dir.repo();
+  const before = contentsOf(await dir.scan());
+  dir.repo('old/hub/models--org--name');
+  dir.file('old/.model-cache/v1/format.json', '{}');
+  const { trees, foreign } = await dir.scan();
+  assert.deepEqual(contentsOf({ dir: '', trees, skipped: [], foreign: [] }), before);
+  assert.deepEqual(foreign, []);
+});
+
 test('what is no model cache is counted by the name that a person would look for', async () => {
   const dir = new CacheDir(scratch.path);
   dir.repo();

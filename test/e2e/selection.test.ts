@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { linesAt, modelCache, scratchDir } from '../support/program.ts';
@@ -109,6 +120,28 @@ describe('what is restored, and where', () => {
     assert.equal(upload.code, 1);
     assert.match(upload.stderr, /blobs\/b{64}" is not taken: it is a link to a place outside the cache/);
     assert.match(upload.stderr, /engines\/new\\nline" is not taken: no object can have such a name/);
+  });
+
+  test('a store in a folder of the dir is no part of the cache', async (context) => {
+    const volume = await scratchDir(context);
+    const store = join(volume, 'store');
+    const env = { MODEL_CACHE_STORE: `file://${store}`, MODEL_CACHE_DIR: volume };
+    makeRepo(join(volume, 'hub'), 'org/one', COMMIT, { 'a.bin': { content: Buffer.from('a') } });
+    for (const says of [/Models uploaded/, /Nothing to upload/]) {
+      const upload = await modelCache(['upload'], { env });
+      assert.match(upload.stderr, says);
+    }
+    cpSync(join(volume, 'hub'), join(volume, 'source/store/hub'), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    const source = { ...env, MODEL_CACHE_DIR: join(volume, 'source') };
+    assert.equal((await modelCache(['upload'], { env: source })).code, 0);
+    rmSync(join(volume, 'source'), { recursive: true });
+    const init = await modelCache(['init', '--write-back', 'off', '--', 'true'], { env });
+    assert.match(init.stderr, /nothing to fetch, 1 file here already/);
+    assert.equal((await modelCache(['status', '--check'], { env })).code, 0);
+    assert.deepEqual(readdirSync(join(store, 'hub/models--org--one')), ['blobs']);
   });
 
   test('the second dir is used when the first cannot be', async (context) => {

@@ -113,6 +113,23 @@ test('a folder to mirror that lies in another is left out, and told once', () =>
   assert.throws(() => resolve({ also: ['a', 'a/b'] }, {}), { code: 'setting-invalid' });
 });
 
+test('a dir in the folder of the store is no place to restore to', () => {
+  for (const dir of ['/vol', '/vol/models']) {
+    const { store, storeProblem, dirs } = resolve({ store: 'file:///vol', dir: ['/x', dir] }, {});
+    assert.deepEqual([store, dirs], [undefined, ['/x', dir]]);
+    assert.match(explain(storeProblem), /lies in the folder of the store .*--store file:\/\/\/vol\/store$/);
+  }
+  assert.equal(
+    resolve({ store: 'file:///vol/store', dir: ['/vol', '/vol/store2'] }, {}).storeProblem,
+    undefined,
+  );
+});
+
+test('of the dirs that nobody named, those in the folder of the store are left out', () => {
+  const { dirs, storeProblem } = resolve({ store: 'file:///runpod-volume' }, {});
+  assert.deepEqual([dirs, storeProblem], [['/tmp/models'], undefined]);
+});
+
 function resolve(flags: Flags, env: Environment): Settings {
   return resolveSettings(flags, { ...S3, ...env }, true);
 }
