@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'model-not-found'
   | 'file-digest-differs'
   | 'file-changed'
+  | 'file-missing'
   | 'path-unsafe'
   | 'dir-unusable'
   | 'disk-full'

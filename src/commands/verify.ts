@@ -1,4 +1,5 @@
 import { explain } from '../errors.ts';
+import type { Count } from '../model/count.ts';
 import { itemFailure } from '../report.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
@@ -12,12 +13,14 @@ export async function verify(context: Context): Promise<number> {
   const where = settings.remote ? 'bucket' : 'cache';
   const { count, failures } = settings.remote ? await verifyBucket(context) : await verifyCache(context);
   for (const { error } of failures) log.warn('verify.item', explain(error), error.code);
-  const verdict = failures.length === 0 ? 'all as they should be' : `${failures.length} wrong`;
-  log.info(
-    'verify.completed',
-    `Verified ${files(count.files)}, ${bytes(count.bytes)} of the ${where}: ${verdict}`,
-  );
+  log.info('verify.completed', verdict(where, count, failures.length));
   reporter.add({ verify: { where, checked: count, failures: failures.map(itemFailure) } });
   const [first] = failures;
   return first === undefined ? finish(context, 0, 'ok') : finish(context, 1, first.error.code);
+}
+
+function verdict(where: 'cache' | 'bucket', count: Count, wrong: number): string {
+  if (count.files === 0 && wrong === 0) return `Nothing to verify: the ${where} holds no models`;
+  const found = wrong === 0 ? 'all as they should be' : `${wrong} wrong`;
+  return `Verified ${files(count.files)}, ${bytes(count.bytes)} of the ${where}: ${found}`;
 }

@@ -1,11 +1,12 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { proveFile } from '../cache/digest.ts';
 import { algorithmsFor } from '../cache/prove.ts';
-import { ModelCacheError, toModelCacheError } from '../errors.ts';
+import { hasErrno, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { countOf, type Count } from '../model/count.ts';
 import { firstMismatch } from '../model/digest.ts';
 import type { LocalContent, LocalTree } from '../model/inventory.ts';
-import { roleOf } from '../model/tree.ts';
+import { displayName, roleOf } from '../model/tree.ts';
 import type { Context } from './context.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import { remember, requireLocalCache, scanLocal, type LocalCache } from './local-cache.ts';
@@ -16,22 +17,28 @@ export interface Checked {
   readonly failures: readonly FileFailure[];
 }
 
-/** Hashes every file of the cache, whatever was proved before, and looks where every link leads. */
+/**
+ * Hashes every file of the cache, whatever was proved before, and looks where every link leads. What is found out is
+ * remembered, however it ends.
+ */
 export async function verifyCache(context: Context): Promise<Checked> {
   const cache = requireLocalCache(context, 'verify');
   const inventory = await scanLocal(context, cache);
   const failures: FileFailure[] = [];
   const checked: LocalContent[] = [];
-  for (const tree of inventory.trees) {
-    failures.push(...danglingLinks(tree));
-    for (const file of tree.files.values()) {
-      context.stop.throwIfAborted();
-      checked.push({ tree, file });
-      const error = await checkFile(cache, { tree, file }, context.stop);
-      if (error !== undefined) failures.push({ tree: tree.tree, path: file.path, error });
+  try {
+    for (const tree of inventory.trees) {
+      failures.push(...danglingLinks(context, cache, tree));
+      for (const file of tree.files.values()) {
+        context.stop.throwIfAborted();
+        checked.push({ tree, file });
+        const error = await checkFile(cache, { tree, file }, context.stop);
+        if (error !== undefined) failures.push({ tree: tree.tree, path: file.path, error });
+      }
     }
+  } finally {
+    remember(context, cache);
   }
-  remember(context, cache);
   return {
     count: countOf(checked.map(({ file }) => file)),
     failures,
@@ -54,6 +61,7 @@ async function checkFile(
     );
     const mismatch = firstMismatch(wanted, digests);
     if (mismatch === undefined) state.remember(path, identity, digests);
+    else state.forgetProved(path);
     return mismatch && wrongContent(path, mismatch);
   } catch (error) {
     signal.throwIfAborted();
@@ -61,15 +69,32 @@ async function checkFile(
   }
 }
 
-function danglingLinks(tree: LocalTree): readonly FileFailure[] {
+/** Links that lead nowhere. Where one leads to a folder, or out of its tree, there is nothing to hash, and nothing wrong. */
+function danglingLinks(
+  { unreachable }: Context,
+  { dir }: LocalCache,
+  tree: LocalTree,
+): readonly FileFailure[] {
   return Array.from(tree.links.values()).flatMap(({ path, target, to }) => {
-    if (to === undefined || tree.files.has(to)) return [];
-    const error = new ModelCacheError('path-unsafe', `${tree.root}/${path} leads nowhere`, {
-      wanted: target,
-      hint: 'the server downloads that file again',
-    });
+    const absolute = join(dir, tree.root, path);
+    const isFile = to !== undefined && tree.files.has(to);
+    if (isFile || unreachable.has(absolute) || !isDangling(absolute)) return [];
+    const error = new ModelCacheError(
+      'file-missing',
+      `${tree.root}/${path} of ${displayName(tree.tree)} leads nowhere`,
+      { wanted: target, hint: '`model-cache init` fetches it again' },
+    );
     return [{ tree: tree.tree, path, error }];
   });
+}
+
+function isDangling(path: string): boolean {
+  try {
+    statSync(path);
+    return false;
+  } catch (error) {
+    return hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP');
+  }
 }
 
 function wrongContent(
@@ -78,6 +103,6 @@ function wrongContent(
 ): ModelCacheError {
   return new ModelCacheError('file-digest-differs', `${path} is not what it should be`, {
     ...mismatch,
-    hint: 'delete it; `model-cache init` or the server brings it back',
+    hint: '`model-cache init` fetches it again; what the bucket lacks, delete, and the server brings it back',
   });
 }

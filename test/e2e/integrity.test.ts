@@ -198,6 +198,18 @@ describe('no wrong byte is published', () => {
     assert.match(remote.stderr, /is not what its name or manifest says/);
   });
 
+  test('where there is nothing to verify, that is what is said', async (context) => {
+    const dir = await scratchDir(context);
+    const env = { MODEL_CACHE_STORE: `file://${join(dir, 'store')}`, MODEL_CACHE_DIR: dir };
+    for (const [args, says] of [
+      [['verify'], /Nothing to verify: the cache holds no models/],
+      [['verify', '--remote'], /Nothing to verify: the bucket holds no models/],
+    ] as const) {
+      const { code, stderr } = await modelCache(args, { env });
+      assert.deepEqual([code, says.test(stderr)], [0, true], stderr);
+    }
+  });
+
   test('a link planted where a folder should be does not lead a write outside', async (context) => {
     const { dir, env } = await uploaded(context, minio);
     const scratch = await scratchDir(context);
