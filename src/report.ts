@@ -51,6 +51,7 @@ export const ReportSchema = v.object({
   ),
   status: v.optional(
     v.object({
+      /** Nothing differs, and nothing is left out. */
       inSync: v.boolean(),
       trees: v.array(
         v.object({
@@ -64,6 +65,8 @@ export const ReportSchema = v.object({
         }),
       ),
       foreign: v.array(v.object({ path: v.string(), files: v.number(), bytes: v.number() })),
+      /** What could be part of a model cache, and is not taken. */
+      leftOut: v.array(v.object({ path: v.string(), why: v.string() })),
       /** The background process of a server that runs on this dir. */
       writeBack: v.nullable(
         v.object({

@@ -43,6 +43,7 @@ test('a report with everything in it follows its schema, and survives being writ
     },
     status: {
       inSync: false,
+      leftOut: [{ path: 'hub', why: 'it is a link' }],
       trees: [
         {
           tree: 't',

@@ -11,10 +11,12 @@ import {
   isMarker,
   isOffLimits,
   isRepoFolder,
+  isRepoTree,
   isSecretName,
   isUnfinishedName,
   mayHoldBytes,
   roleOf,
+  TORCH_CHECKPOINTS,
   treeOfRepoFolder,
   type TreeName,
 } from '../model/tree.ts';
@@ -37,6 +39,14 @@ export interface ScanOptions {
 
 const [STORES] = FORMAT_KEY.split('/');
 const NO_OBJECT = 'no object can have such a name';
+/** Those that are read. */
+const FOLDERS_OF_REPO = new Set(['blobs', 'snapshots', 'refs']);
+const NO_TEXT = 'its name is not UTF-8';
+const MAY_NOT_READ = 'this user may not read it';
+const A_LINK = 'it is a link; make it a folder';
+const DEAD_VOLUME = 'it leads to a network volume that does not answer';
+/** What Node reads in place of bytes that are not UTF-8. */
+const REPLACEMENT = '\u{fffd}';
 
 /** What a dir holds: repos by their shape wherever they are, torch's checkpoints, `--also` folders. Hashes nothing. */
 export async function scanCache(dir: string, options: ScanOptions): Promise<Inventory> {
@@ -50,7 +60,8 @@ class Scan {
   /** Below the dir, if the store is. */
   readonly #store: string | undefined;
   readonly #trees = new Map<TreeName, LocalTree>();
-  readonly #skipped: { path: string; why: string }[] = [];
+  /** Path → why. */
+  readonly #skipped = new Map<string, string>();
   readonly #foreign = new Map<string, ForeignEntry>();
   readonly #pace = createPace();
 
@@ -66,7 +77,7 @@ class Scan {
     return {
       dir: this.#dir,
       trees: [...this.#trees.values()],
-      skipped: this.#skipped,
+      skipped: Array.from(this.#skipped, ([path, why]) => ({ path, why })),
       foreign: [...this.#foreign.values()],
     };
   }
@@ -78,11 +89,7 @@ class Scan {
       const path = join(folder, entry.name);
       await this.#pace();
       if (entry.isDirectory()) await this.#walkFolder(path, entry.name);
-      else if (entry.isSymbolicLink() && path === 'hub')
-        this.#skipped.push({
-          path,
-          why: 'it is a link; name the folder it leads to with --reuse, or make it a folder',
-        });
+      else if (entry.isSymbolicLink()) this.#skipLink(path, entry.name);
       else if (entry.isFile() && isWorthTelling(entry.name)) this.#countForeign(path);
     }
   }
@@ -95,9 +102,19 @@ class Scan {
     const isWhatItsNameSays = !isNamedAsRepo || (await this.#looksLikeRepo(path));
     const tree = isNamedAsRepo ? treeOfRepoFolder(path) : path;
     if (isWhatItsNameSays && isAllowedTree(tree, also)) await this.#addTree(tree, path);
-    else if (isNamedAsRepo && isWhatItsNameSays && !isSafePath(path))
-      this.#skipped.push({ path, why: NO_OBJECT });
+    else if (isNamedAsRepo && isWhatItsNameSays && !isSafePath(path)) this.#skipped.set(path, NO_OBJECT);
+    else if (isNamedAsRepo && this.#hasNoText(path)) this.#skipped.set(path, NO_TEXT);
     else if (!isOffLimits(name, depth)) await this.#walk(path);
+  }
+
+  /** A link in the place of a tree, or of a folder that would hold one. Repos beside `hub` are linked from there. */
+  #skipLink(path: string, name: string): void {
+    const trees = [TORCH_CHECKPOINTS, ...this.#options.also];
+    const leadsToTree = trees.some((tree) => tree === path || tree.startsWith(`${path}/`));
+    if (path === 'hub')
+      this.#skipped.set(path, 'it is a link; name the folder it leads to with --reuse, or make it a folder');
+    else if (leadsToTree) this.#skipped.set(path, A_LINK);
+    else if (isRepoFolder(name) && this.#targetOf(path) !== `../${name}`) this.#skipped.set(path, A_LINK);
   }
 
   /** Another one than this run's, or that one by a detour. */
@@ -122,6 +139,7 @@ class Scan {
       refs: new Map<string, string>(),
     };
     await this.#fillTree(tree, root, '', found);
+    for (const link of found.links.values()) this.#judgeLink(root, link, found);
     this.#trees.set(tree, { tree, root, ...found });
   }
 
@@ -132,12 +150,17 @@ class Scan {
       if (turn !== undefined) await turn;
       const role = roleOf(tree, path)?.role;
       if (entry.isDirectory() && join(root, path) === this.#store) continue;
+      if (entry.name.includes(REPLACEMENT) && this.#hasNoText(join(root, path))) {
+        if (role !== undefined) this.#skipped.set(join(root, path), NO_TEXT);
+        continue;
+      }
       if (entry.isDirectory()) await this.#fillTree(tree, root, path, found);
       else if (role === 'ref') this.#addRef(root, path, found);
       else if (entry.isSymbolicLink() && (role === 'snapshot' || role === 'file'))
         this.#addLink(root, path, found);
-      else if (role === undefined && !isSafePath(path))
-        this.#skipped.push({ path: join(root, path), why: NO_OBJECT });
+      else if (entry.isSymbolicLink() && isRepoTree(tree) && FOLDERS_OF_REPO.has(path))
+        this.#skipped.set(join(root, path), A_LINK);
+      else if (role === undefined && !isSafePath(path)) this.#skipped.set(join(root, path), NO_OBJECT);
       else if (mayHoldBytes(tree, path, role)) this.#addFile(root, path, entry.isSymbolicLink(), found);
     }
   }
@@ -145,19 +168,15 @@ class Scan {
   #addFile(root: string, path: string, isLink: boolean, found: FoundTree): void {
     const absolute = `${this.#dir}/${root}/${path}`;
     if (isLink && this.#options.unreachable?.has(absolute) === true) {
-      this.#skipped.push({
-        path: join(root, path),
-        why: 'it leads to a network volume that does not answer',
-      });
+      this.#skipped.set(join(root, path), DEAD_VOLUME);
       return;
     }
-    const stats = this.#tolerateVanished(() => (isLink ? statSync : lstatSync)(absolute, { bigint: true }));
+    const stats = this.#look(join(root, path), () =>
+      (isLink ? statSync : lstatSync)(absolute, { bigint: true }),
+    );
     if (stats?.isFile() !== true) return;
     if (isLink && !this.#leadsToTrusted(absolute)) {
-      this.#skipped.push({
-        path: join(root, path),
-        why: 'it is a link to a place outside the cache (--reuse names one)',
-      });
+      this.#skipped.set(join(root, path), 'it is a link to a place outside the cache (--reuse names one)');
       return;
     }
     const identity = identityOf(stats);
@@ -171,9 +190,30 @@ class Scan {
   }
 
   #addLink(root: string, path: string, found: FoundTree): void {
-    const target = this.#tolerateVanished(() => readlinkSync(`${this.#dir}/${root}/${path}`));
+    const target = this.#targetOf(join(root, path));
     if (target === undefined) return;
     found.links.set(path, { path, target, to: this.#destination(root, path, target) });
+  }
+
+  #targetOf(path: string): string | undefined {
+    return this.#look(path, () => readlinkSync(join(this.#dir, path)));
+  }
+
+  /** A manifest has links to files of their own tree. One that leads nowhere is none yet, or not any more. */
+  #judgeLink(root: string, { path, to }: LocalLink, { files, links }: FoundTree): void {
+    const place = join(root, path);
+    if (to === undefined) {
+      const absolute = join(this.#dir, place);
+      if (this.#options.unreachable?.has(absolute) === true) this.#skipped.set(place, DEAD_VOLUME);
+      else if (!this.#leadsTo(this.#trustedRoots, absolute))
+        this.#skipped.set(place, 'it is a link that leads out of its model or folder');
+    } else if (links.has(to)) this.#skipped.set(place, 'it is a link to another link');
+    else if (!files.has(to) && this.#isFolder(join(root, to)))
+      this.#skipped.set(place, 'it is a link to a folder');
+  }
+
+  #isFolder(path: string): boolean {
+    return this.#look(path, () => lstatSync(join(this.#dir, path)).isDirectory()) === true;
   }
 
   /** huggingface_hub writes an absolute link where it cannot write a relative one. */
@@ -185,7 +225,7 @@ class Scan {
 
   #addRef(root: string, path: string, found: FoundTree): void {
     const absolute = join(this.#dir, root, path);
-    const stats = this.#tolerateVanished(() => lstatSync(absolute));
+    const stats = this.#look(join(root, path), () => lstatSync(absolute));
     if (stats?.isFile() !== true || stats.size !== COMMIT_BYTES) return;
     const commit = readRef(absolute);
     if (commit !== undefined) found.refs.set(path, commit);
@@ -194,7 +234,10 @@ class Scan {
   /** A blob may be a link into the shared store of its own cache root, or into a reused cache. */
   #leadsToTrusted(path: string): boolean {
     const sharedStore = join(path, '..', '..', '..', 'blobs');
-    const roots = [...realFolder(sharedStore), ...this.#trustedRoots];
+    return this.#leadsTo([...realFolder(sharedStore), ...this.#trustedRoots], path);
+  }
+
+  #leadsTo(roots: readonly string[], path: string): boolean {
     return realPath(path).some((real) => roots.some((root) => real.startsWith(`${root}${sep}`)));
   }
 
@@ -209,9 +252,28 @@ class Scan {
     try {
       return await readdir(join(this.#dir, folder), { withFileTypes: true });
     } catch (error) {
-      if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return [];
-      throw error;
+      if (hasErrno(error, 'EACCES')) this.#skipped.set(folder === '' ? '.' : folder, MAY_NOT_READ);
+      else if (!hasErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+      return [];
     }
+  }
+
+  /** Whether a path as Node reads it leads to nothing. */
+  #hasNoText(path: string): boolean {
+    if (!path.includes(REPLACEMENT)) return false;
+    return this.#tolerateVanished(() => lstatSync(join(this.#dir, path))) === undefined;
+  }
+
+  /** What this user may not look at is told. */
+  #look<T>(path: string, look: () => T): T | undefined {
+    return this.#tolerateVanished(() => {
+      try {
+        return look();
+      } catch (error) {
+        if (hasErrno(error, 'EACCES')) this.#skipped.set(path, MAY_NOT_READ);
+        throw error;
+      }
+    });
   }
 
   /** Beside a live server, files come and go between two calls. */

@@ -1,10 +1,12 @@
 import { readWriteBack, type WriteBackStatus } from '../cache/write-back-lock.ts';
+import { explain } from '../errors.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { compareTrees, isInSync, type TreeComparison } from '../model/compare.ts';
 import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
+import { notTaken } from '../stages/not-taken.ts';
 import { besideStore, findLocalCache, scanLocal } from '../stages/local-cache.ts';
 import { readStore } from '../stages/read-store.ts';
 import { bytes, files } from '../stages/words.ts';
@@ -19,9 +21,12 @@ export async function status(context: Context): Promise<number> {
   const cache = findLocalCache(context);
   const inventory = cache === undefined ? emptyInventory(settings.dirs) : await scanLocal(context, cache);
   const trees = compareTrees(cache ? besideStore(context, cache.dir, catalog) : catalog, inventory);
-  const inSync = trees.every(isInSync);
+  const { foreign, skipped } = inventory;
+  const inSync = trees.every(isInSync) && skipped.length === 0;
   const writeBack = (cache && (await readWriteBack(cache.dir))) ?? null;
-  reporter.add({ status: { inSync, trees: [...trees], foreign: [...inventory.foreign], writeBack } });
+  reporter.add({
+    status: { inSync, trees: [...trees], foreign: [...foreign], leftOut: [...skipped], writeBack },
+  });
   if (!settings.json)
     print(`${describe(store.url, inventory, catalog, trees)}${describeWriteBack(writeBack)}`);
   return finish(context, settings.check && !inSync ? 1 : 0, 'ok');
@@ -48,8 +53,9 @@ function describe(
     (entry) =>
       `${shownPath(entry.path)}: ${files(entry.files)}, ${bytes(entry.bytes)}, are no model cache and stay here (--also mirrors a folder)`,
   );
+  const leftOut = inventory.skipped.map((item) => `left out: ${explain(notTaken(item).error)}`);
   const nothing = trees.length === 0 ? ['no models on either side'] : [];
-  return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})`, ...nothing, ...lines, ...foreign].join('\n')}\n`;
+  return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})`, ...nothing, ...lines, ...leftOut, ...foreign].join('\n')}\n`;
 }
 
 function titleOf({ tree }: TreeComparison): string {

@@ -19,8 +19,8 @@ const REPO_TREE = /(?:^|\/)(models|datasets|spaces|kernels)--[^/]+$/;
 /** Folders directly below HF_HOME that hold code, logs, settings or working data. Source: hf-hub layout, HF_HOME. */
 const NOT_A_CACHE = new Set(['xet', 'modules', 'gradio', 'accelerate', 'datasets', 'assets', 'sandbox']);
 
-/** Folders of locks, of our own, and of blobs that several repos share, wherever they are. */
-const NEVER = new Set(['.locks', '.model-cache', 'blobs']);
+/** Folders of locks, of our own, of blobs that several repos share, and of file systems, wherever they are. */
+const NEVER = new Set(['.locks', '.model-cache', 'blobs', 'lost+found']);
 
 /** Files that libraries keep in a cache, and make again when they need them; in small letters. */
 const MARKERS = new Set([

@@ -16,6 +16,7 @@ import { sendFiles, type SentFile } from '../transfer/upload.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Context } from './context.ts';
 import type { FileFailure } from '../model/file-failure.ts';
+import { notTaken } from './not-taken.ts';
 import { bucketNow } from './bucket-now.ts';
 import { scanLocal, type LocalCache } from './local-cache.ts';
 import type { BucketContents } from './read-bucket.ts';
@@ -51,7 +52,7 @@ export async function planUploadOf(
     ...moving,
     ...unreadable,
     ...plan.corrupt.map(corruptFailure),
-    ...inventory.skipped.map(skippedFailure),
+    ...inventory.skipped.map(notTaken),
   ];
   return { plan, inventory, leftOut };
 }
@@ -148,12 +149,4 @@ function corruptFailure({ tree, file, wanted, found }: CorruptFile): FileFailure
     },
   );
   return { tree: tree.tree, path: file.path, error };
-}
-
-function skippedFailure({ path, why }: Inventory['skipped'][number]): FileFailure {
-  return {
-    tree: '',
-    path,
-    error: new ModelCacheError('path-unsafe', `${JSON.stringify(path)} is not taken: ${why}`),
-  };
 }

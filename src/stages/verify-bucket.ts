@@ -40,6 +40,7 @@ export async function verifyBucket(context: Context): Promise<Checked> {
     return {
       count: countOf(objects.map(({ file }) => file)),
       failures: results.flat(),
+      leftOut: [],
     };
   } finally {
     limit.clearQueue();

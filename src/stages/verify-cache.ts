@@ -9,12 +9,15 @@ import type { LocalContent, LocalTree } from '../model/inventory.ts';
 import { displayName, roleOf } from '../model/tree.ts';
 import type { Context } from './context.ts';
 import type { FileFailure } from '../model/file-failure.ts';
+import { notTaken } from './not-taken.ts';
 import { remember, requireLocalCache, scanLocal, type LocalCache } from './local-cache.ts';
 
 /** What a verification looked at, and what was wrong. */
 export interface Checked {
   readonly count: Count;
   readonly failures: readonly FileFailure[];
+  /** What was seen and could not be looked at, or is not for a check of this kind. */
+  readonly leftOut: readonly FileFailure[];
 }
 
 /**
@@ -42,6 +45,7 @@ export async function verifyCache(context: Context): Promise<Checked> {
   return {
     count: countOf(checked.map(({ file }) => file)),
     failures,
+    leftOut: inventory.skipped.map(notTaken),
   };
 }
 

@@ -49,6 +49,7 @@ const above = fc.constantFrom(
   'XET',
   'modules',
   'sandbox',
+  'lost+found',
   'models--c--d',
   'a\\b',
   'snapshots',

@@ -120,6 +120,15 @@ describe('what is restored, and where', () => {
     assert.equal(upload.code, 1);
     assert.match(upload.stderr, /blobs\/b{64}" is not taken: it is a link to a place outside the cache/);
     assert.match(upload.stderr, /engines\/new\\nline" is not taken: no object can have such a name/);
+    const status = await modelCache(['status', '--check', '--also', 'engines'], { env });
+    assert.equal(status.code, 1);
+    assert.match(status.stdout, /^left out: "engines\/new\\nline" is not taken: no object/m);
+    const verify = await modelCache(['verify', '--also', 'engines'], { env });
+    assert.equal(verify.code, 0);
+    assert.match(
+      verify.stderr,
+      /not verified: "engines\/new\\nline" is not taken[^]*all as they should be; 2 files left out/,
+    );
   });
 
   test('a store in a folder of the dir is no part of the cache', async (context) => {

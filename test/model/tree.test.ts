@@ -76,6 +76,7 @@ describe('a tree that a bucket names', () => {
     { tree: 'hub/CACHEDIR.TAG/models--o--n', allowed: false },
     { tree: '.check_for_update_done/models--o--n', allowed: false },
     { tree: 'sandbox/models--o--n', allowed: false },
+    { tree: 'lost+found/models--o--n', allowed: false },
     { tree: 'torch/hub/models--o--n', allowed: false },
     { tree: 'torch/hub/trusted_list/models--o--n', allowed: false },
     { tree: 'torch/hub/pytorch_vision_main/models--o--n', allowed: false },
