@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { hasErrno } from '../errors.ts';
 import { FORMAT_KEY } from '../model/bucket.ts';
 import { COMMIT_BYTES } from '../model/digest.ts';
@@ -107,14 +107,20 @@ class Scan {
     else if (!isOffLimits(name, depth)) await this.#walk(path);
   }
 
-  /** A link in the place of a tree, or of a folder that would hold one. Repos beside `hub` are linked from there. */
+  /** A link in the place of a tree, or of a folder that would hold one. What lies in the dir itself is found where it is. */
   #skipLink(path: string, name: string): void {
     const trees = [TORCH_CHECKPOINTS, ...this.#options.also];
     const leadsToTree = trees.some((tree) => tree === path || tree.startsWith(`${path}/`));
     if (path === 'hub')
       this.#skipped.set(path, 'it is a link; name the folder it leads to with --reuse, or make it a folder');
     else if (leadsToTree) this.#skipped.set(path, A_LINK);
-    else if (isRepoFolder(name) && this.#targetOf(path) !== `../${name}`) this.#skipped.set(path, A_LINK);
+    else if (isRepoFolder(name) && !this.#leadsIntoDir(path)) this.#skipped.set(path, A_LINK);
+  }
+
+  /** By its text: to follow it may take for ever. */
+  #leadsIntoDir(path: string): boolean {
+    const target = this.#targetOf(path);
+    return target !== undefined && resolve(this.#dir, path, '..', target).startsWith(`${this.#dir}${sep}`);
   }
 
   /** Another one than this run's, or that one by a detour. */

@@ -72,9 +72,9 @@ test('a link into a cache that is reused is not told: it is linked anew wherever
 test('a link in the place of a model, or of what it is made of', async () => {
   const dir = fresh();
   const why = 'it is a link; make it a folder';
-  dir.repo('elsewhere/models--a--b');
-  dir.link('hub/models--a--b', dir.at('elsewhere/models--a--b'));
-  dir.link('hub/models--c--d/blobs', '../../elsewhere/models--a--b/blobs');
+  const other = fresh();
+  dir.link('hub/models--a--b', other.at(REPO));
+  dir.link('hub/models--c--d/blobs', other.at(`${REPO}/blobs`));
   mkdirSync(dir.at('hub/models--c--d/snapshots'));
   dir.link('torch', '/elsewhere');
   dir.link('ckpts', 'elsewhere');
@@ -87,10 +87,11 @@ test('a link in the place of a model, or of what it is made of', async () => {
   });
 });
 
-test('a model that is linked to where it lies beside hub is one, and not left out', async () => {
+test('a model that is linked to where it lies in the dir is not left out', async () => {
   const dir = fresh();
   dir.repo('models--a--b');
   dir.link('hub/models--a--b', '../models--a--b');
+  dir.link('mine/models--org--name', dir.at(REPO));
   assert.deepEqual(await leftOut(dir), {});
 });
 
