@@ -78,7 +78,9 @@ const manifests: readonly Row[] = [
     ...planted('a manifest whose bytes are not those of its name', `${REFUSED}is not what its name says`, {}),
     run: (rig) => startWith(rig, manifest({}), sha256(Buffer.from('another'))),
   },
-  ...['modules', 'hub/.locks', '.model-cache', 'torch/hub', 'hub/../..'].map(plantedTree),
+  ...['modules', 'token/models--evil--model', 'hub/.locks', '.model-cache', 'torch/hub', 'hub/../..'].map(
+    plantedTree,
+  ),
 ];
 
 /** What somebody has left in the dir before the start. */
