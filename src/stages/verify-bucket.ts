@@ -1,8 +1,8 @@
-import pLimit from 'p-limit';
 import { Digester } from '../model/digester.ts';
 import { toModelCacheError, type ModelCacheError } from '../errors.ts';
 import { countOf } from '../model/count.ts';
 import type { CatalogFile } from '../model/catalog.ts';
+import { mapLimited } from '../map-limited.ts';
 import { algorithmsOf, firstMismatch } from '../model/digest.ts';
 import { otherContent, otherSize } from '../store/object-errors.ts';
 import type { Store } from '../store/store.ts';
@@ -22,20 +22,19 @@ const OBJECTS_AT_ONCE = 4;
 export async function verifyBucket(context: Context): Promise<Checked> {
   const { store, catalog } = await readStore(context, { ...patienceOf(context), minSpeed: 0 });
   const cache = findLocalCache(context);
-  const limit = pLimit(OBJECTS_AT_ONCE);
   const objects = catalog.trees.flatMap(({ tree, files: all }) => all.map((file) => ({ tree, file })));
   try {
-    const results = await Promise.all(
-      objects.map(({ tree, file }) =>
-        limit(async (): Promise<readonly FileFailure[]> => {
-          const first = await checkObject(store, file, false, context.stop);
-          if (first === undefined) return [];
-          const second = await checkObject(store, file, true, context.stop);
-          if (second === undefined) return [];
-          if (isSameContent(first, second)) cache?.state.rememberCorrupt(file.key, second.etag);
-          return [{ tree, path: file.path, error: second.error }];
-        }),
-      ),
+    const results = await mapLimited(
+      OBJECTS_AT_ONCE,
+      objects,
+      async ({ tree, file }): Promise<readonly FileFailure[]> => {
+        const first = await checkObject(store, file, false, context.stop);
+        if (first === undefined) return [];
+        const second = await checkObject(store, file, true, context.stop);
+        if (second === undefined) return [];
+        if (isSameContent(first, second)) cache?.state.rememberCorrupt(file.key, second.etag);
+        return [{ tree, path: file.path, error: second.error }];
+      },
     );
     return {
       count: countOf(objects.map(({ file }) => file)),
@@ -43,7 +42,6 @@ export async function verifyBucket(context: Context): Promise<Checked> {
       leftOut: [],
     };
   } finally {
-    limit.clearQueue();
     store.close();
     if (cache !== undefined) remember(context, cache);
   }
