@@ -97,6 +97,8 @@ export interface Race {
   readonly partTime: number | undefined;
   /** Places from which nothing comes. */
   readonly silent: ReadonlySet<number>;
+  /** Nothing has come from anybody else for a while. */
+  readonly isQuiet: boolean;
 }
 
 export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
@@ -112,9 +114,18 @@ export function nextMove(race: Race): Move {
   const { missing, inFlight, place } = race;
   if (missing.length === 0 || inFlight.length >= partsAtOnce(race)) return WAIT;
   const own = isAlone(race) ? missing : missing.filter((part) => isOfShare(part, place));
-  const work = own.length > 0 ? inOrderOf(place.index, own) : (workOf(race).get(place.index) ?? []);
+  const work = own.length > 0 ? inOrderOf(place.index, own) : (workOf(race).get(place.index) ?? toTry(race));
   const part = work.find((one) => missing.includes(one));
   return part === undefined ? WAIT : { kind: 'send', part };
+}
+
+/**
+ * A pod may have no share, because more were killed than there are parts. To send one is the only way to know what one
+ * takes, and so for how long others may be silent. Only who came last tries: those who were killed came before.
+ */
+function toTry({ missing, place, mine, isQuiet }: Race): readonly number[] {
+  const isLast = place.index === place.of - 1;
+  return mine === 0 && isQuiet && isLast ? inOrderOf(place.index, missing) : [];
 }
 
 /** What each place is to send next and then, as this one sees it: of its share; of who is done, what he helps with. */
@@ -123,7 +134,7 @@ type Work = ReadonlyMap<number, readonly number[]>;
 /** Parts at the front of a share are on their way, or will be before anybody could help. */
 const FRONT = 2;
 
-function workOf({ missing, inFlight, place, silent }: Race): Work {
+function workOf({ missing, inFlight, place, silent }: Omit<Race, 'isQuiet'>): Work {
   const { index: here, of } = place;
   const left = Map.groupBy([...missing, ...inFlight], (part) => placeOf(part, of));
   const shares = Array.from(left, ([index, share]) => [index, inOrderOf(index, share)] as const);
@@ -161,9 +172,20 @@ export interface Heard {
   /** What each is at, and since when. */
   readonly nexts: ReadonlyMap<number, { readonly part: number; readonly since: number }>;
   readonly silent: ReadonlySet<number>;
+  /** How many parts had come from them, and since when. */
+  readonly theirs: number;
+  readonly since: number;
+  readonly isQuiet: boolean;
 }
 
-export const NOTHING_HEARD: Heard = { of: 1, nexts: new Map(), silent: new Set() };
+export const NOTHING_HEARD: Heard = {
+  of: 1,
+  nexts: new Map(),
+  silent: new Set(),
+  theirs: -1,
+  since: 0,
+  isQuiet: false,
+};
 
 /** A place is silent when what it is at takes so many times what a part takes from here, and longer than a look or two. */
 const LATE = 2;
@@ -189,19 +211,21 @@ export function partTimeOfOthers(
 }
 
 /** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
-export function listen(before: Heard, race: Omit<Race, 'silent'>, now: number): Heard {
-  const { place } = race;
-  const heard = before.of === place.of ? before : { ...NOTHING_HEARD, of: place.of };
+export function listen(before: Heard, race: Omit<Race, 'silent' | 'isQuiet'>, now: number): Heard {
+  const { place, theirs } = race;
+  const { nexts: noNexts, silent: nobody } = NOTHING_HEARD;
+  const heard = before.of === place.of ? before : { ...before, of: place.of, nexts: noNexts, silent: nobody };
   const nexts = new Map<number, { part: number; since: number }>();
   const silent = new Set(heard.silent);
+  const since = before.theirs === theirs ? before.since : now;
   for (const [index, [part]] of workOf({ ...race, silent })) {
     if (part === undefined || index === place.index) continue;
     const known = heard.nexts.get(index);
-    const since = known?.part === part ? known.since : now;
-    nexts.set(index, { part, since });
-    if (now - since > lateAfter(race)) silent.add(index);
+    const atItSince = known?.part === part ? known.since : now;
+    nexts.set(index, { part, since: atItSince });
+    if (now - atItSince > lateAfter(race)) silent.add(index);
   }
-  return { of: place.of, nexts, silent };
+  return { of: place.of, nexts, silent, theirs, since, isQuiet: now - since > LATE_AT_LEAST_MS };
 }
 
 /** Less than this of one's own speed may be the end of a pod that is gone. */

@@ -93,6 +93,7 @@ describe('what a pod does next', () => {
     theirs: 0,
     partTime: 1000,
     silent: new Set(),
+    isQuiet: false,
     ...changes,
   });
   const many = Array.from({ length: 100 }, (_, index) => index + 1);
@@ -261,6 +262,9 @@ describe('pods that send a file together, by a simulated clock', () => {
     ['two after thirty that were killed before', 170, 2, 30, () => ({ rate: 100 * MB }), 1.1, 12],
     ['one after nine that were killed before', 170, 1, 9, () => ({ rate: 100 * MB }), 1, 17],
     ['four after four that were killed before', 170, 4, 4, () => alike, 1.2, 75],
+    ['one after more than there are parts', 9, 1, 10, () => ({ rate: 100 * MB }), 1, 5],
+    ['four after more than there are parts', 9, 4, 10, () => alike, 1.6, 20],
+    ['more pods than there are parts', 9, 30, 0, () => alike, 1.6, 6],
   ] as const) {
     test(`${what}: at most ${most} times its size leaves them, in ${seconds} s of that clock`, () => {
       for (let seed = 1; seed <= 12; seed += 1) {
@@ -285,13 +289,15 @@ test('what a part took others is told by those that are there', () => {
 });
 
 describe('who is silent', () => {
-  const at = (missing: readonly number[], changes: Partial<Race> = {}): Omit<Race, 'silent'> => ({
+  const at = (missing: readonly number[], changes: Partial<Race> = {}): Race => ({
     missing,
     inFlight: [],
     place: { index: 0, of: 2 },
     mine: 5,
     theirs: 5,
     partTime: 1000,
+    silent: new Set(),
+    isQuiet: false,
     ...changes,
   });
 
@@ -316,8 +322,7 @@ describe('who is silent', () => {
   });
 
   test('may be one who only helps', () => {
-    const race = (missing: readonly number[]): Omit<Race, 'silent'> =>
-      at(missing, { place: { index: 0, of: 3 } });
+    const race = (missing: readonly number[]): Race => at(missing, { place: { index: 0, of: 3 } });
     // All of the share of place 2 is left: place 1 helps with the end of it.
     const left = Array.from({ length: 30 }, (_, index) => 3 * index + 3);
     assert.deepEqual(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, lutimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { journalNameOf } from '../../../src/model/leftovers.ts';
 import { bytesIn, parseJournal } from '../../../src/model/partial.ts';
@@ -97,5 +97,5 @@ export function bytesHere(dir: string, files: readonly CacheFile[]): number {
 export function ageLeftovers(dir: string): void {
   const folder = join(dir, '.model-cache', 'partial');
   const then = new Date(Date.now() - ELEVEN_MINUTES_MS);
-  for (const name of readdirSync(folder)) utimesSync(join(folder, name), then, then);
+  for (const name of readdirSync(folder)) lutimesSync(join(folder, name), then, then);
 }
