@@ -58,10 +58,14 @@ export function secretValues(
 
 /** Of an address: all before the host, the same without the scheme, and the password. */
 function usersOf(address: string): readonly (string | undefined)[] {
-  return /^(?:[^/]*\/\/)?([^:]*:?(.*))(?=@)/s.exec(address.trim()) ?? [];
+  const end = address.lastIndexOf('@');
+  if (end < 0) return [];
+  const before = address.slice(0, end).trim();
+  const user = before.replace(/^[^/]*\/\//, '');
+  return [before, user, user.slice(user.indexOf(':') + 1)];
 }
 
-const PROXY_NAME = /_PROXY$/i;
+const PROXY_NAME = /^(?!NO_).*_PROXY$/i;
 const SECRET_NAME = /(^|_)(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$/i;
 /** `NAME=value` where the name is that of a secret, `Bearer value`, and tokens that show what they are. */
 const SECRET_WORDS: readonly (readonly [RegExp, string])[] = [

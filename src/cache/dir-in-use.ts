@@ -1,20 +1,46 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { layout } from './layout.ts';
+import { writeOwnFile } from './own-files.ts';
 
 /**
- * The dir that commands without a server speak of: the one that the last start has given to its server; where nobody can
- * say, one with our state, else the first that exists. `fallbacks` are dirs that a start takes when none of `dirs` will
- * do. They count when one has, unless there is one of `dirs` that it would have taken: that was filled by hand since.
+ * The dir that commands without a server speak of: one with our state, else the first that exists; `fallback` where the
+ * last start with these dirs could use none of them and has taken that one.
  */
-export function dirInUse(dirs: readonly string[], fallbacks: readonly string[] = []): string | undefined {
+export function dirInUse(dirs: readonly string[], fallback: string | undefined): string | undefined {
+  if (fallback !== undefined && isInsteadOf(dirs, fallback)) return fallback;
   const there = dirs.map((dir) => resolve(dir)).filter(isFolder);
-  const isFilledByHand = there.some((dir) => timeOf(layout.env(dir)) === 0 && isWritable(dir));
-  const [last] = [...there, ...(isFilledByHand ? [] : fallbacks)]
-    .map((dir) => ({ dir, startedAt: timeOf(layout.env(dir)) }))
-    .filter(({ startedAt }) => startedAt > 0)
-    .toSorted((a, b) => b.startedAt - a.startedAt);
-  return last?.dir ?? there.find((dir) => existsSync(layout.state(dir))) ?? there[0];
+  return there.find((dir) => existsSync(layout.state(dir))) ?? there[0];
+}
+
+/** A start could use none of `dirs`, and takes `fallback`. Never throws: then it is not found again. */
+export function noteFallback(dirs: readonly string[], fallback: string): void {
+  try {
+    writeOwnFile(fallback, layout.insteadOf(fallback), named(dirs), undefined);
+  } catch {
+    // A disk that takes nothing more.
+  }
+}
+
+/** A start takes one of its dirs again. */
+export function forgetFallback(fallback: string): void {
+  try {
+    rmSync(layout.insteadOf(fallback), { force: true });
+  } catch {
+    // As above.
+  }
+}
+
+function isInsteadOf(dirs: readonly string[], fallback: string): boolean {
+  try {
+    return readFileSync(layout.insteadOf(fallback), 'utf8') === named(dirs);
+  } catch {
+    return false;
+  }
+}
+
+function named(dirs: readonly string[]): string {
+  return JSON.stringify(dirs.map((dir) => resolve(dir)));
 }
 
 function isFolder(path: string): boolean {
@@ -22,23 +48,5 @@ function isFolder(path: string): boolean {
     return statSync(path).isDirectory();
   } catch {
     return false;
-  }
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Milliseconds since 1970; 0 where there is no such file. */
-function timeOf(path: string): number {
-  try {
-    return statSync(path).mtimeMs;
-  } catch {
-    return 0;
   }
 }

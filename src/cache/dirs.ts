@@ -79,8 +79,12 @@ function temporaryDirIn(parent: string): string {
 }
 
 function isOwnFolder(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found?.isDirectory() === true && found.uid === (process.geteuid?.() ?? 0);
+  try {
+    const found = lstatSync(path);
+    return found.isDirectory() && found.uid === (process.geteuid?.() ?? 0);
+  } catch {
+    return false;
+  }
 }
 
 function probeDir(dir: string, asked?: Owner): DirCandidate {

@@ -9,6 +9,8 @@ export const layout = {
   partial: (dir: string): string => join(dir, OURS, 'partial'),
   state: (dir: string): string => join(dir, OURS, 'state.json'),
   env: (dir: string): string => join(dir, OURS, 'env'),
+  /** Of a dir that a start fell back to: the dirs that it could not use. */
+  insteadOf: (dir: string): string => join(dir, OURS, 'instead-of'),
   report: (dir: string): string => join(dir, OURS, 'report.json'),
   /** Held by the write-back of this dir for as long as it lives. */
   writeBackLock: (dir: string): string => join(dir, OURS, 'write-back.lock'),

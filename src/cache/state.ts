@@ -56,8 +56,8 @@ type StateFile = v.InferOutput<typeof StateSchema>;
  */
 export class State {
   readonly #file: StateFile;
-  /** What was proved here, by path; undefined: what was proved before does not hold. */
-  readonly #proved = new Map<string, Proved | undefined>();
+  /** What was proved here, by path. */
+  readonly #proved = new Map<string, Proved>();
   /** Done again, at saving, on what other runs have saved meanwhile. */
   readonly #changes: ((file: StateFile) => void)[] = [];
 
@@ -98,12 +98,6 @@ export class State {
     const entry: Proved = [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()];
     this.#file.proved[path] = entry;
     this.#proved.set(path, entry);
-  }
-
-  /** The content is another one, though the identity is the same: a disk that forgets, a clock that was set. */
-  forgetProved(path: string): void {
-    delete this.#file.proved[path];
-    this.#proved.set(path, undefined);
   }
 
   agreedRefs(tree: TreeName): ReadonlyMap<string, string> {
@@ -156,10 +150,7 @@ export class State {
   save(dir: string, asked?: Owner): void {
     if (this.#changes.length === 0 && this.#proved.size === 0) return;
     const latest = State.load(dir).#file;
-    for (const [path, entry] of this.#proved) {
-      if (entry === undefined) delete latest.proved[path];
-      else latest.proved[path] = entry;
-    }
+    for (const [path, entry] of this.#proved) latest.proved[path] = entry;
     for (const change of this.#changes) change(latest);
     writePrivateFile(dir, layout.state(dir), JSON.stringify(latest), asked);
     this.#proved.clear();

@@ -99,28 +99,16 @@ export function believableTree(claimed: ClaimedTree): CatalogTree {
     claimed.refs,
     ({ path, content }) => roleOf(tree, path)?.role === 'ref' && isCommit(content),
   );
-  const unverified = claimed.refused.filter(({ reason }) => reason === 'unverified');
   const misplaced = misplacedPaths({ files: pathsOf(files), links: pathsOf(links), refs: pathsOf(refs) });
   const isPlaced = ({ path }: { readonly path: string }): boolean => !misplaced.has(path);
   return {
     tree,
     files: keepSafe(files, isPlaced),
     links: keepSafe(links, isPlaced).map(plainLink),
-    refs: refsToWholeCommits(keepSafe(refs, isPlaced), pathsOf(unverified)),
+    refs: keepSafe(refs, isPlaced),
     retired: claimed.retired,
     refused: [...refused.values()],
   };
-}
-
-/** Those of `refs` whose commits lack none of the `lost` paths: a ref to half a commit would load half a model in silence. */
-export function refsToWholeCommits(refs: readonly CatalogRef[], lost: readonly string[]): CatalogRef[] {
-  const broken = commitsOf(lost);
-  return refs.filter(({ content }) => !broken.has(content));
-}
-
-/** The commits that have any of the paths. */
-export function commitsOf(paths: readonly string[]): ReadonlySet<string> {
-  return new Set(paths.flatMap((path) => snapshotPath(path)?.commit ?? []));
 }
 
 /** The commits whose files are wanted: those that refs point to, and those that no ref has left. */

@@ -1,6 +1,5 @@
 import { bytesShort, type Budget } from './budget.ts';
 import {
-  commitsOf,
   currentCommits,
   type Catalog,
   type CatalogFile,
@@ -152,7 +151,12 @@ function planTree(
     if (snapshot === undefined) continue;
     for (const { text } of wishes.specsFor(snapshot.commit, snapshot.file)) matched.add(text);
   }
-  const lost = links.filter(({ reason }) => reason === 'unverified').map(({ path }) => path);
+  const lost = [
+    ...links.filter(({ reason }) => reason === 'unverified'),
+    ...tree.refused.filter(
+      ({ path, reason }) => reason === 'unverified' && wishForPath(wishes, tree.tree, path) === 'selected',
+    ),
+  ];
   const refs = planRefs(tree, local, pathsByCommit(selected), commitsOf(lost));
   const refused = tree.refused.map(({ path, reason }) => ({
     kind: 'refused' as const,
@@ -189,6 +193,12 @@ function planLinks(
   });
 }
 
+/** The commits that have any of these. */
+function commitsOf(items: readonly { readonly path: string }[]): ReadonlySet<string> {
+  return new Set(items.flatMap(({ path }) => snapshotPath(path)?.commit ?? []));
+}
+
+/** `broken` are the commits of which something that is wanted cannot be had. */
 function planRefs(
   tree: CatalogTree,
   local: LocalTree | undefined,

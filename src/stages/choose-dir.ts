@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { probeDirs, temporaryDir } from '../cache/dirs.ts';
+import { forgetFallback, noteFallback } from '../cache/dir-in-use.ts';
+import { ownTemporaryDir, probeDirs, temporaryDir } from '../cache/dirs.ts';
 import { layout } from '../cache/layout.ts';
 import { bytesLeftBehind } from '../cache/leftovers.ts';
 import { freeBytes } from '../cache/space.ts';
@@ -83,6 +84,7 @@ function* candidatesOf(context: Context): Generator<DirCandidate> {
   let isUsable = false;
   for (const dir of dirs.toSorted((a, b) => Number(holdsState(b)) - Number(holdsState(a)))) {
     const candidates = candidatesAt(dir, context);
+    if (candidates.length > 0 && !isUsable) notFallenBack(context);
     isUsable ||= candidates.length > 0;
     yield* candidates;
   }
@@ -111,9 +113,15 @@ function ownHome({ settings, env, unreachable }: Context): readonly string[] {
   return isAnother && !unreachable.has(home) ? [home] : [];
 }
 
-function temporary({ log }: Context): readonly DirCandidate[] {
+function notFallenBack({ settings }: Context): void {
+  const fallback = settings.dryRun ? undefined : ownTemporaryDir(tmpdir());
+  if (fallback !== undefined) forgetFallback(fallback);
+}
+
+function temporary({ log, settings }: Context): readonly DirCandidate[] {
   try {
     const fallback = temporaryDir(tmpdir());
+    noteFallback(settings.dirs, fallback.dir);
     log.warn('dir.chosen', `no dir of the settings can be used; models go to ${fallback.dir}`);
     return [fallback];
   } catch (error) {

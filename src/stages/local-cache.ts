@@ -5,7 +5,7 @@ import { ownTemporaryDir } from '../cache/dirs.ts';
 import { scanCache } from '../cache/scan.ts';
 import { State } from '../cache/state.ts';
 import { explain, ModelCacheError } from '../errors.ts';
-import { askedHfHome, cachesBefore } from '../handover/environment.ts';
+import { cachesBefore } from '../handover/environment.ts';
 import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
 import { isBelow } from '../model/tree.ts';
@@ -28,17 +28,9 @@ export function findLocalCache(context: Context): LocalCache | undefined {
   return localCache(context, dir);
 }
 
-/** Where that is. A dir that is named on the command line is meant as it is; else it may be one that a start fell back to. */
-export function usedDir({
-  settings,
-  flags,
-  env,
-}: Pick<Context, 'settings' | 'flags' | 'env'>): string | undefined {
-  const fallbacks = flags['dir'] === undefined ? [askedHfHome(env), ownTemporaryDir(tmpdir())] : [];
-  return dirInUse(
-    settings.dirs,
-    fallbacks.filter((dir) => dir !== undefined),
-  );
+/** Where that is. A dir that is named on the command line is meant as it is. */
+export function usedDir({ settings, flags }: Pick<Context, 'settings' | 'flags'>): string | undefined {
+  return dirInUse(settings.dirs, flags['dir'] === undefined ? ownTemporaryDir(tmpdir()) : undefined);
 }
 
 /** The same, where there is nothing to do without one: throws `dir-unusable`. */

@@ -65,7 +65,6 @@ async function checkFile(
     );
     const mismatch = firstMismatch(wanted, digests);
     if (mismatch === undefined) state.remember(path, identity, digests);
-    else state.forgetProved(path);
     return mismatch && wrongContent(path, mismatch);
   } catch (error) {
     signal.throwIfAborted();
@@ -107,6 +106,6 @@ function wrongContent(
 ): ModelCacheError {
   return new ModelCacheError('file-digest-differs', `${path} is not what it should be`, {
     ...mismatch,
-    hint: '`model-cache init` fetches it again; what the bucket lacks, delete, and the server brings it back',
+    hint: 'delete it; `model-cache init` or the server brings it back',
   });
 }

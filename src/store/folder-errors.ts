@@ -16,7 +16,10 @@ export function changed(key: string, wanted: string, found: string): ModelCacheE
   return new ModelCacheError('object-changed', `${key} was replaced while it was read`, { wanted, found });
 }
 
-/** What the disk answers is about the store: the next object would be answered the same. */
+/** What a disk answers of one object, which others need not have: too large a file, too long a name. */
+const ABOUT_OBJECT = ['EFBIG', 'ENAMETOOLONG'];
+
+/** What else the disk answers is about the store: the next object would be answered the same. */
 export function folderError(error: unknown, url: string): unknown {
   if (error instanceof ModelCacheError) return error;
   if (hasErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
@@ -26,6 +29,6 @@ export function folderError(error: unknown, url: string): unknown {
     });
   }
   const isOfDisk = toModelCacheError(error).code.startsWith('disk-') || hasErrno(error, 'EEXIST');
-  if (!isOfDisk) return error;
+  if (!isOfDisk || hasErrno(error, ...ABOUT_OBJECT)) return error;
   return new ModelCacheError('store-failed', `${url}: ${(error as Error).message}`, { cause: error });
 }

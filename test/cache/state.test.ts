@@ -50,20 +50,6 @@ test('what is proved bit by bit of one identity adds up', () => {
   assert.deepEqual(state.digestsOf('f', 'id'), DIGESTS);
 });
 
-test('what does not hold any more is forgotten, and known again when it is proved again', () => {
-  const dir = dirWithState();
-  const state = State.load(dir.path);
-  state.forgetProved('hub/a');
-  assert.equal(state.digestsOf('hub/a', 'id-1'), undefined);
-  state.save(dir.path);
-  const forgotten = State.load(dir.path);
-  assert.equal(forgotten.digestsOf('hub/a', 'id-1'), undefined);
-  forgotten.forgetProved('hub/a');
-  forgotten.remember('hub/a', 'id-1', DIGESTS);
-  forgotten.save(dir.path);
-  assert.deepEqual(State.load(dir.path).digestsOf('hub/a', 'id-1'), DIGESTS);
-});
-
 test('the file is for this user alone, and nothing else is left beside it', () => {
   const dir = dirWithState();
   assert.equal(statSync(dir.at('.model-cache/state.json')).mode & 0o777, 0o600);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withoutFiles } from '../../src/model/absent-files.ts';
-import { A, B, catalog, inSnapshot, lfsBlob, REPO } from './builders.ts';
+import { planRestore } from '../../src/model/plan.ts';
+import { A, B, catalog, EVERYTHING, inSnapshot, inventory, lfsBlob, REPO, ROOM } from './builders.ts';
 
 const OTHER = 'hub/models--org--other';
 const BUCKET = catalog(
@@ -13,15 +14,21 @@ const BUCKET = catalog(
   { tree: OTHER, files: [lfsBlob('weights')] },
 );
 
-test('what is not there is refused, and a ref to a commit that would lack it is left out', () => {
+test('what is not there is refused, and a plan writes no ref to a commit that would lack it', () => {
   const absent = BUCKET.trees[0]?.files.filter(({ path }) => path === lfsBlob('weights').path) ?? [];
-  const [repo, other] = withoutFiles(BUCKET, new Set(absent)).trees;
+  const held = withoutFiles(BUCKET, new Set(absent));
+  const [repo, other] = held.trees;
   assert.deepEqual(
     repo?.files.map(({ path }) => path),
     [lfsBlob('config').path],
   );
   assert.deepEqual(repo?.refused, [{ path: lfsBlob('weights').path, reason: 'unverified' }]);
-  assert.deepEqual(repo?.refs, [{ path: 'refs/older', content: B }]);
+  const { items } = planRestore(held, inventory(), EVERYTHING, ROOM);
+  const refs = items.filter(({ kind }) => kind === 'ref').map(({ path, reason }) => [path, reason]);
+  assert.deepEqual(refs, [
+    ['refs/main', 'not-selected'],
+    ['refs/older', 'missing'],
+  ]);
   assert.ok(repo?.links.some(({ path }) => path === inSnapshot(A, 'c.json')));
   assert.equal(other, BUCKET.trees[1], 'the same path of another tree is another file');
 });

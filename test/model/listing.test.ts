@@ -147,19 +147,6 @@ describe('a copy', () => {
     assert.deepEqual(tree.refused, [{ path: inSnapshot(A, 'config.json'), reason: 'unverified' }]);
   });
 
-  test('that nothing vouches for leaves out the ref to its commit, unless it comes all the same', () => {
-    const ofRef = new Map([[`${REPO}/refs/main`, A]]);
-    const config = inSnapshot(A, 'config.json');
-    const objects = synced(REPO).filter(({ key }) => !key.endsWith(config));
-    objects.push(object(`${REPO}/${config}`, 'another'));
-    const survey = surveyListing(objects, []);
-    const refs = (acceptUnverified: boolean): readonly string[] =>
-      only(catalogOfListing(survey, NOTHING_READ, ofRef, acceptUnverified)).refs.map(
-        ({ content }) => content,
-      );
-    assert.deepEqual([refs(false), refs(true)], [[], [A]]);
-  });
-
   test('belongs to its own repo', () => {
     const other = 'hub/models--o--other';
     const survey = surveyListing(opaque([...synced(REPO), ...synced(other)]), []);

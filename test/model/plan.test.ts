@@ -245,6 +245,20 @@ describe('a restore', () => {
   }
 });
 
+describe('a ref to a commit of which one file has no checksum that vouches for it', () => {
+  const whole = catalog(WHOLE);
+  const refused = [{ path: inSnapshot(A, 'notes.md'), reason: 'unverified' as const }];
+  const lacking: Catalog = { ...whole, trees: [{ ...whole.trees[0]!, refused }] };
+  for (const [name, wants, reason] of [
+    ['is not written', EVERYTHING, 'not-selected'],
+    ['is, where that file is not wanted', selection([], ['*.md']), 'missing'],
+    ['is, where it is not of what is wanted of the model', selection(['org/model@main:*.bin']), 'missing'],
+  ] as const)
+    test(name, () => {
+      assert.equal(reasons(planRestore(lacking, inventory(), wants, ROOM))[MAIN], reason);
+    });
+});
+
 describe('a bucket without manifests', () => {
   const file = { path: 'vgg.pth', size: 3, key: 'k', digests: undefined, executable: false };
   const tree: CatalogTree = { tree: TORCH, files: [], links: [], refs: [], retired: new Set(), refused: [] };

@@ -12,6 +12,12 @@ for (const errno of ['EMFILE', 'ENFILE', 'ENODEV', 'EBUSY', 'EIO', 'ESTALE', 'EL
     assert.deepEqual([code, message], ['store-failed', `file:///volume: ${errno}: so it is`]);
   });
 
+for (const errno of ['EFBIG', 'ENAMETOOLONG'])
+  test(`${errno} is about one file, and the others are sent`, () => {
+    const error = answered(errno);
+    assert.equal(folderError(error, URL), error);
+  });
+
 test('what this user has no right to is denied', () => {
   assert.equal(toModelCacheError(folderError(answered('EACCES'), URL)).code, 'store-denied');
 });
