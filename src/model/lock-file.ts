@@ -1,7 +1,7 @@
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { isSha256 } from './digest.ts';
 import { parseModelSpec, type Selection } from './selection.ts';
-import { isAllowedTree, isNested, mayBeMirrored, type TreeName } from './tree.ts';
+import { isAllowedTree, mayBeMirrored, overlapOf, type TreeName } from './tree.ts';
 
 /**
  * What a locked start restores, as a text for people and git: the manifests by their digests, and the selection they
@@ -11,8 +11,12 @@ export interface Lock {
   readonly selection: Selection;
   /** Folders that --also named. */
   readonly also: readonly TreeName[];
-  /** At least one. */
   readonly manifests: readonly LockedManifest[];
+}
+
+/** As it is read: without the folders that overlap others, and without the manifests that only they explain. */
+export interface ReadLock extends Lock {
+  readonly leftOut: readonly { readonly folder: TreeName; readonly other: TreeName }[];
 }
 
 export interface LockedManifest {
@@ -44,7 +48,7 @@ export function formatLock({ selection, also, manifests }: Lock): string {
 }
 
 /** Throws `lock-invalid`, naming `where` (the file) and the line. What comes out names only trees that may be restored. */
-export function parseLock(where: string, text: string): Lock {
+export function parseLock(where: string, text: string): ReadLock {
   if (!text.endsWith('\n')) throw invalid(`${where} ends in the middle of a line`);
   // A checkout on Windows may have given it other line ends.
   const lines = text.split(/\r?\n/).slice(0, -1);
@@ -63,7 +67,7 @@ export function parseLock(where: string, text: string): Lock {
         lock.exclude.add(decoded(at, value));
         break;
       case 'also':
-        lock.also.add(checked(at, decoded(at, value), (tree) => folderToMirror(tree, lock.also)));
+        lock.also.add(checked(at, decoded(at, value), folderToMirror));
         break;
       case 'manifest':
         manifests.set(value, { ...manifestOf(at, value), at });
@@ -75,9 +79,11 @@ export function parseLock(where: string, text: string): Lock {
         });
     }
   });
-  const also = [...lock.also];
+  const { also, leftOut } = apart(lock.also);
+  const isLeftOut = (tree: TreeName): boolean =>
+    !isAllowedTree(tree, also) && leftOut.some(({ folder }) => folder === tree);
   for (const { tree, at } of manifests.values()) {
-    if (!isAllowedTree(tree, also))
+    if (!isAllowedTree(tree, also) && !isLeftOut(tree))
       throw invalid(`${at}: not a tree that can be restored`, {
         wanted: "a repo's folder, torch/hub/checkpoints, or a folder of an `also` line",
         found: shown(tree),
@@ -87,7 +93,8 @@ export function parseLock(where: string, text: string): Lock {
   return {
     selection: { models: [...lock.models].map(parseModelSpec), exclude: [...lock.exclude] },
     also,
-    manifests: Array.from(manifests.values(), ({ tree, name }) => ({ tree, name })),
+    leftOut,
+    manifests: [...manifests.values()].flatMap(({ tree, name }) => (isLeftOut(tree) ? [] : [{ tree, name }])),
   };
 }
 
@@ -116,13 +123,23 @@ function manifestOf(at: string, value: string): LockedManifest {
   return { name, tree: decoded(at, tree) };
 }
 
-function folderToMirror(tree: string, before: ReadonlySet<TreeName>): TreeName {
-  const other = [...before].find((each) => isNested(each, tree));
-  if (mayBeMirrored(tree) && other === undefined) return tree;
+function folderToMirror(tree: string): TreeName {
+  if (mayBeMirrored(tree)) return tree;
   throw new ModelCacheError('lock-invalid', 'not a folder to mirror', {
-    wanted: other === undefined ? 'a path relative to the dir' : `a folder beside ${shown(other)}`,
+    wanted: 'a path relative to the dir',
     found: shown(tree),
   });
+}
+
+function apart(folders: Iterable<TreeName>): Pick<ReadLock, 'also' | 'leftOut'> {
+  const also: TreeName[] = [];
+  const leftOut: ReadLock['leftOut'][number][] = [];
+  for (const folder of folders) {
+    const other = overlapOf(folder, also);
+    if (other === undefined) also.push(folder);
+    else leftOut.push({ folder, other });
+  }
+  return { also, leftOut };
 }
 
 function checked<T>(at: string, text: string, parse: (text: string) => T): T {

@@ -109,14 +109,17 @@ export function isOffLimits(folder: string, depth: number): boolean {
   );
 }
 
-/** Whether a folder may be named to be mirrored: none of ours, and none that holds what is mirrored anyway or lies in it. */
+/** Whether a folder may be named to be mirrored: none of ours, and not the one that holds the repos. */
 export function mayBeMirrored(folder: TreeName): boolean {
-  return (
-    isSafePath(folder) &&
-    foldedName(folder) !== 'hub' &&
-    !isNested(folder, TORCH_CHECKPOINTS) &&
-    !folder.split('/').some((name, depth) => isRepoFolder(name) || isOffLimits(name, depth))
-  );
+  return isSafePath(folder) && foldedName(folder) !== 'hub' && !folder.split('/').some(isOffLimits);
+}
+
+/** What a folder to mirror overlaps: a tree that is mirrored anyway, or another such folder. */
+export function overlapOf(folder: TreeName, others: readonly TreeName[]): TreeName | undefined {
+  const names = folder.split('/');
+  const repo = names.findIndex(isRepoFolder);
+  if (repo !== -1) return names.slice(0, repo + 1).join('/');
+  return [TORCH_CHECKPOINTS, ...others].find((other) => isNested(other, folder));
 }
 
 /** Whether one of two folders lies in the other, or is it by another spelling: what is written to one changes the other. */

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import ms, { type StringValue } from 'ms';
-import { isNested, mayBeMirrored, type TreeName } from '../model/tree.ts';
+import { mayBeMirrored, type TreeName } from '../model/tree.ts';
 import type { Owner } from '../cache/owner.ts';
-import { ModelCacheError } from '../errors.ts';
 import { redactedAddress } from '../redact.ts';
 import { wrong } from './raw.ts';
 
@@ -54,27 +53,15 @@ export interface AlsoFolder {
   readonly variable: string | undefined;
 }
 
-/** `before` are the folders that were named before this one: none lies in another. */
-export function parseAlso(text: string, before: readonly AlsoFolder[] = []): AlsoFolder {
+export function parseAlso(text: string): AlsoFolder {
   const [folder = '', variable, ...more] = text.split('=');
   const tree = folder.replace(/^\.\//, '').replace(/\/+$/, '');
   const isVariable = variable === undefined || /^[A-Za-z_][A-Za-z0-9_]*$/.test(variable);
   if (!isVariable || more.length > 0)
     throw wrong('not a folder to mirror', 'FOLDER or FOLDER=VARIABLE, a path relative to the dir', text);
   if (!mayBeMirrored(tree)) {
-    throw new ModelCacheError('setting-invalid', 'not a folder to mirror', {
-      wanted: 'FOLDER or FOLDER=VARIABLE, a path relative to the dir, of what is no cache of a library',
-      found: text,
-      hint: 'Hugging Face repos and torch/hub/checkpoints are mirrored anyway; name a folder that neither holds them nor lies in them',
-    });
-  }
-  const other = before.find((each) => isNested(each.tree, tree));
-  if (other !== undefined) {
-    throw new ModelCacheError('setting-invalid', 'a folder to mirror lies in another', {
-      wanted: `a folder beside ${other.tree}`,
-      found: text,
-      hint: 'name only the one that holds the other: all of it is mirrored',
-    });
+    const wanted = 'FOLDER or FOLDER=VARIABLE, a path relative to the dir, of what is no cache of a library';
+    throw wrong('not a folder to mirror', wanted, text);
   }
   return { tree, variable };
 }

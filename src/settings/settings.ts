@@ -3,6 +3,7 @@ import type { Owner } from '../cache/owner.ts';
 import { ModelCacheError } from '../errors.ts';
 import type { PaceBounds } from '../model/pace.ts';
 import { parseModelSpec, PRESETS, type ModelSpec, type Selection } from '../model/selection.ts';
+import { overlapOf, type TreeName } from '../model/tree.ts';
 import type { CredentialSettings, StaticKeys } from '../store/credentials.ts';
 import type { StoreSettings } from '../store/open-store.ts';
 import { providerOf } from '../store/providers.ts';
@@ -254,12 +255,25 @@ function keysOf(raw: RawSettings, prefix: string): StaticKeys | undefined {
   };
 }
 
+/** Without those that overlap: no more than told, since an older version took them. */
 function alsoOf(raw: RawSettings): readonly AlsoFolder[] {
-  const before: AlsoFolder[] = [];
-  return raw.list('also', (text) => {
-    const folder = parseAlso(text, before);
-    before.push(folder);
-    return folder;
+  const apart: AlsoFolder[] = [];
+  for (const folder of raw.list('also', parseAlso)) {
+    const named = apart.map(({ tree }) => tree);
+    const other = overlapOf(folder.tree, named);
+    if (other === undefined) apart.push(folder);
+    else raw.problems.push(overlaps(folder.tree, other, named.includes(other)));
+  }
+  return apart;
+}
+
+function overlaps(folder: TreeName, other: TreeName, isNamed: boolean): ModelCacheError {
+  return new ModelCacheError('setting-invalid', `--also ${folder} is left out: it overlaps ${other}`, {
+    wanted: `a folder beside ${other}`,
+    found: folder,
+    hint: isNamed
+      ? 'name only the one that holds the other: all of it is mirrored'
+      : `${other} is mirrored without being named`,
   });
 }
 

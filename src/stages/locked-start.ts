@@ -1,6 +1,6 @@
 import { hasErrno, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { readRegularFile } from '../files.ts';
-import { MAX_LOCK_BYTES, parseLock, type Lock } from '../model/lock-file.ts';
+import { MAX_LOCK_BYTES, parseLock, type Lock, type ReadLock } from '../model/lock-file.ts';
 import { isNested } from '../model/tree.ts';
 import type { AlsoFolder } from '../settings/parse.ts';
 import type { Context } from './context.ts';
@@ -18,6 +18,7 @@ export function asLocked(context: Context): Context {
   tellNotHeeded(context, file);
   const lock = unreachable.has(file) ? unusable(`${file} is on a disk that does not answer`) : readLock(file);
   if (lock instanceof ModelCacheError) return { ...context, lock };
+  tellLeftOut(context, file, lock);
   return {
     ...context,
     lock,
@@ -34,6 +35,18 @@ function tellNotHeeded(context: Context, file: string): void {
     { hint: `${file} says what is restored; \`model-cache lock\` makes another one` },
   );
   tellProblem(context, 'settings', error);
+}
+
+function tellLeftOut(context: Context, file: string, { leftOut }: ReadLock): void {
+  for (const { folder, other } of leftOut) {
+    const message = `${folder} of the lock file ${file} is left out: it overlaps ${other}`;
+    const error = new ModelCacheError('setting-invalid', message, {
+      wanted: `a folder beside ${other}`,
+      found: folder,
+      hint: 'make the lock file anew with `model-cache lock`',
+    });
+    tellProblem(context, 'settings', error);
+  }
 }
 
 function alsoLocked(context: Context, lock: Lock): readonly AlsoFolder[] {
@@ -57,7 +70,7 @@ function alsoLocked(context: Context, lock: Lock): readonly AlsoFolder[] {
 }
 
 /** A link is followed: that is how Kubernetes mounts a ConfigMap. A pipe is not waited for. */
-function readLock(file: string): Lock | ModelCacheError {
+function readLock(file: string): ReadLock | ModelCacheError {
   try {
     return parseLock(`the lock file ${file}`, readRegularFile(file, MAX_LOCK_BYTES).toString('utf8'));
   } catch (error) {

@@ -100,18 +100,25 @@ test('how to log is known even when everything else is wrong', () => {
   assert.deepEqual(resolveLogSettings({}, env), { level: 'info', format: 'json' });
 });
 
-test('a folder to mirror that lies in another is left out, and told once', () => {
-  const { also, problems } = resolve({}, { MODEL_CACHE_ALSO: 'a,a/b,torch,c=VAR' });
-  assert.deepEqual(
-    also.map(({ tree }) => tree),
-    ['a', 'c'],
-  );
-  assert.deepEqual(problems.map(explain), [
-    'MODEL_CACHE_ALSO: a folder to mirror lies in another (wanted a folder beside a, found a/b); name only the one that holds the other: all of it is mirrored; the default is used',
-    'MODEL_CACHE_ALSO: not a folder to mirror (wanted FOLDER or FOLDER=VARIABLE, a path relative to the dir, of what is no cache of a library, found torch); Hugging Face repos and torch/hub/checkpoints are mirrored anyway; name a folder that neither holds them nor lies in them; the default is used',
-  ]);
-  assert.throws(() => resolve({ also: ['a', 'a/b'] }, {}), { code: 'setting-invalid' });
-});
+for (const [source, flags, env] of [
+  ['flags', { also: ['a', 'a/b', 'torch', 'hub/models--a--b=REPO', 'c=VAR'] }, {}],
+  ['a variable', {}, { MODEL_CACHE_ALSO: 'a,a/b,torch,hub/models--a--b=REPO,c=VAR' }],
+] as const satisfies readonly (readonly [string, Flags, Environment])[]) {
+  test(`a folder to mirror that overlaps another is left out, and told once: ${source}`, () => {
+    for (const startsServer of [true, false]) {
+      const { also, problems } = resolveSettings(flags, { ...S3, ...env }, startsServer);
+      assert.deepEqual(
+        also.map(({ tree }) => tree),
+        ['a', 'c'],
+      );
+      assert.deepEqual(problems.map(explain), [
+        '--also a/b is left out: it overlaps a (wanted a folder beside a, found a/b); name only the one that holds the other: all of it is mirrored',
+        '--also torch is left out: it overlaps torch/hub/checkpoints (wanted a folder beside torch/hub/checkpoints, found torch); torch/hub/checkpoints is mirrored without being named',
+        '--also hub/models--a--b is left out: it overlaps hub/models--a--b (wanted a folder beside hub/models--a--b, found hub/models--a--b); hub/models--a--b is mirrored without being named',
+      ]);
+    }
+  });
+}
 
 test('a dir in the folder of the store is no place to restore to', () => {
   for (const dir of ['/vol', '/vol/models']) {

@@ -43,6 +43,16 @@ test('of folders that lie in each other, the one that the lock file names is mir
   ]);
 });
 
+test('a folder of the lock file that overlaps another is left out, and told', () => {
+  const older = join(scratch, 'older.lock');
+  writeFileSync(older, formatLock({ selection: EVERYTHING, also: ['a', 'torch/hub'], manifests }));
+  const { also, lines } = locked({ locked: older }, {});
+  assert.deepEqual(also, ['a']);
+  assert.deepEqual(lines, [
+    `torch/hub of the lock file ${older} is left out: it overlaps torch/hub/checkpoints (wanted a folder beside torch/hub/checkpoints, found torch/hub); make the lock file anew with \`model-cache lock\``,
+  ]);
+});
+
 test('where the store is turned off, nothing is heeded, and nothing told', () => {
   assert.deepEqual(locked(BOTH, { MODEL_CACHE_ENABLED: 'false' }).lines, []);
 });
