@@ -123,9 +123,12 @@ async function tellFailure(context: Context, error: unknown, watch: SignalWatch)
   return finish({ ...context, print }, exitCode, code);
 }
 
-async function settingsOrExplain({ flags, server }: Run, env: Environment): Promise<Settings | undefined> {
+async function settingsOrExplain(
+  { command, flags, server }: Run,
+  env: Environment,
+): Promise<Settings | undefined> {
   try {
-    return resolveSettings(flags, env, server.length > 0);
+    return resolveSettings(flags, env, server.length > 0, command === 'write-back' ? 'upload' : command);
   } catch (error) {
     const hide = hiding(secretValues(env));
     const log = await createLog(resolveLogSettings(flags, env), undefined, hide);

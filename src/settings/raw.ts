@@ -29,18 +29,27 @@ export function argsOf(flags: Flags, command: CommandName): readonly string[] {
 
 /**
  * Looks values up in their order: flag, variable, older variables, default. A bad flag throws `setting-invalid`; a
- * bad value in a variable is a problem to tell and the default to use, so that it never stops a server.
+ * bad value in a variable is a problem to tell and the default to use where it would stop a server, or a command that
+ * does not have the option.
  */
 export class RawSettings {
   readonly problems: ModelCacheError[] = [];
   readonly #flags: Flags;
   readonly #env: Environment;
   readonly #lenient: boolean;
+  readonly #command: CommandName | undefined;
 
-  constructor(flags: Flags, env: Environment, lenient: boolean) {
+  /** Without a `command`: one that has every option. */
+  constructor(flags: Flags, env: Environment, lenient: boolean, command?: CommandName) {
     this.#flags = flags;
     this.#env = env;
     this.#lenient = lenient;
+    this.#command = command;
+  }
+
+  /** Whether the command has this option. */
+  has(key: OptionKey): boolean {
+    return this.#command === undefined || optionSpec(key).commands.includes(this.#command);
   }
 
   variable(name: string): string | undefined {
@@ -65,7 +74,7 @@ export class RawSettings {
       return this.#parsed(optionSpec(key).flags, fromFlag.trim(), parse);
     for (const name of [variableOf(key), ...(optionSpec(key).fallbacks ?? [])]) {
       const text = this.variable(name);
-      if (text !== undefined) return this.fromVariable(name, text, parse);
+      if (text !== undefined) return this.fromVariable(key, name, text, parse);
     }
     return undefined;
   }
@@ -82,16 +91,17 @@ export class RawSettings {
     if (fromFlags.length > 0) return fromFlags.map((text) => this.#parsed(flags, text, parse));
     const name = variableOf(key);
     return entries(separated(this.variable(name) ?? '')).flatMap((text) => {
-      const value = this.fromVariable(name, text, parse);
+      const value = this.fromVariable(key, name, text, parse);
       return value === undefined ? [] : [value];
     });
   }
 
-  fromVariable<T>(name: string, text: string, parse: (text: string) => T): T | undefined {
+  /** The value of a variable that says what the option `key` does, or a part of it. */
+  fromVariable<T>(key: OptionKey, name: string, text: string, parse: (text: string) => T): T | undefined {
     try {
       return this.#parsed(name, text, parse);
     } catch (error) {
-      if (!this.#lenient) throw error;
+      if (!this.#lenient && this.has(key)) throw error;
       this.problems.push(
         new ModelCacheError('setting-invalid', explain(error), { hint: 'the default is used', cause: error }),
       );

@@ -20,6 +20,7 @@ import {
   parseSpeed,
   type AlsoFolder,
 } from './parse.ts';
+import type { CommandName } from './options.ts';
 import { proxiesOf } from './proxies.ts';
 import { oneOf, parseBoolean, RawSettings, wrong, type Environment, type Flags } from './raw.ts';
 
@@ -83,14 +84,24 @@ const DEFAULT_WRITE_BACK_IDLE = 15 * 60_000;
 const DEFAULT_GRACE = 8000;
 const DEFAULT_ABANDON_AFTER = 24 * 3_600_000;
 
-/** Where a server is to be started, only flags can be wrong enough to stop. Throws `setting-invalid`. */
-export function resolveSettings(flags: Flags, env: Environment, startsServer: boolean): Settings {
-  const raw = new RawSettings(flags, env, startsServer);
+/**
+ * Where a server is to be started, and of options that the command does not have, only flags can be wrong enough to stop.
+ * Throws `setting-invalid`.
+ */
+export function resolveSettings(
+  flags: Flags,
+  env: Environment,
+  startsServer: boolean,
+  command?: CommandName,
+): Settings {
+  const raw = new RawSettings(flags, env, startsServer, command);
   raw.noteUnknownVariables();
   const storeIsOff = !isEnabled(raw);
   const stall = raw.value('stall', parseDuration) ?? DEFAULT_STALL;
   const named = raw.list('dir', parseFolder);
   const store = storeIsOff ? undefined : storeOf(raw, stall, named);
+  // Who asks the store tells what is wrong with it.
+  if (store instanceof ModelCacheError && !raw.has('store')) raw.problems.push(store);
   return {
     store: store instanceof ModelCacheError ? undefined : store,
     storeProblem: store instanceof ModelCacheError ? store : undefined,
@@ -153,7 +164,7 @@ function logSettings(raw: RawSettings): LogSettings {
 function isEnabled(raw: RawSettings): boolean {
   for (const name of ['MODEL_CACHE_ENABLED', 'ENABLE_S3_MODEL_CACHE']) {
     const text = raw.variable(name);
-    if (text !== undefined) return raw.fromVariable(name, text, parseBoolean) ?? true;
+    if (text !== undefined) return raw.fromVariable('store', name, text, parseBoolean) ?? true;
   }
   return true;
 }
@@ -226,7 +237,9 @@ function storeOfBucketVariable(raw: RawSettings): StoreUrl | undefined {
   const bucket = raw.variable('S3_BUCKET');
   return bucket === undefined
     ? undefined
-    : raw.fromVariable('S3_BUCKET', bucket, (name) => parseStoreUrl(`s3://${parseBucket(name)}/models`));
+    : raw.fromVariable('store', 'S3_BUCKET', bucket, (name) =>
+        parseStoreUrl(`s3://${parseBucket(name)}/models`),
+      );
 }
 
 function credentialsOf(raw: RawSettings, stsRegion: string): CredentialSettings {

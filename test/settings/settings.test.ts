@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explain } from '../../src/errors.ts';
-import { OPTIONS, optionKeys, variableOf } from '../../src/settings/options.ts';
+import { OPTIONS, optionKeys, variableOf, type CommandName } from '../../src/settings/options.ts';
 import type { Environment, Flags } from '../../src/settings/raw.ts';
 import { TABLE } from './option-table.ts';
 import { resolveLogSettings, resolveSettings, type Settings } from '../../src/settings/settings.ts';
@@ -92,6 +92,33 @@ test('a bad entry of a list is left out, and the good ones count', () => {
   );
   assert.equal(problems.length, 2);
   assert.throws(() => resolve({ models: ['a/b', ':::'] }, {}), { code: 'setting-invalid' });
+});
+
+for (const [command, env] of [
+  ['env', { MODEL_CACHE_EXCLUDE: '"*.md"' }],
+  ['env', { MODEL_CACHE_MODELS: ':::' }],
+  ['env', { MODEL_CACHE_STALL: 'soon' }],
+  ['env', { MODEL_CACHE_STORE: '"s3://bucket"' }],
+  ['env', { AWS_ENDPOINT_URL: 'ftp://host' }],
+  ['env', { S3_BUCKET: 'a b' }],
+  ['env', { MODEL_CACHE_ENABLED: 'perhaps' }],
+  ['upload', { MODEL_CACHE_FORMAT: '"sh"' }],
+  ['upload', { MODEL_CACHE_EXCLUDE: '"*.md"' }],
+  ['verify', { MODEL_CACHE_STRICT: 'maybe' }],
+  ['lock', { MODEL_CACHE_DIR: '"/tmp/d"' }],
+] as const satisfies readonly (readonly [CommandName, Environment])[]) {
+  test(`${JSON.stringify(env)} is told by ${command}, which has no such option, and stops it not`, () => {
+    const { problems } = resolveSettings({}, { ...S3, ...env }, false, command);
+    const [name = ''] = Object.keys(env);
+    assert.equal(problems.length, 1);
+    assert.match(explain(problems[0]), new RegExp(name));
+  });
+}
+
+test('a variable of an option that a command has, and a flag, stop it when they are wrong', () => {
+  assert.throws(() => resolveSettings({}, { ...S3, MODEL_CACHE_DIR: '"/d"' }, false, 'env'), /quotes/);
+  assert.throws(() => resolveSettings({ dir: ['"/d"'] }, S3, false, 'env'), /quotes/);
+  assert.throws(() => resolveSettings({}, { S3_BUCKET: 'a b' }, false, 'upload'), /S3_BUCKET/);
 });
 
 test('how to log is known even when everything else is wrong', () => {
