@@ -26,6 +26,11 @@ export function isSafePath(path: string): boolean {
   return components.length <= MAX_DEPTH && components.every(isSafeComponent);
 }
 
+/** Whether an absolute path is a folder or lies in it. */
+export function liesIn(path: string, folder: string): boolean {
+  return `${path}/`.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}
+
 /** A path that is not safe, for people and reports: in one line, no terminal obeys it, and it has an end. */
 export function shownPath(path: string): string {
   const shown = path.length > MAX_PATH_BYTES ? `${path.slice(0, MAX_PATH_BYTES)}...` : path;

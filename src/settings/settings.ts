@@ -3,6 +3,7 @@ import type { Owner } from '../cache/owner.ts';
 import { ModelCacheError } from '../errors.ts';
 import type { PaceBounds } from '../model/pace.ts';
 import { parseModelSpec, PRESETS, type ModelSpec, type Selection } from '../model/selection.ts';
+import { liesIn } from '../model/paths.ts';
 import { overlapOf, type TreeName } from '../model/tree.ts';
 import type { CredentialSettings, StaticKeys } from '../store/credentials.ts';
 import type { StoreSettings } from '../store/open-store.ts';
@@ -100,13 +101,14 @@ export function resolveSettings(
   const stall = raw.value('stall', parseDuration) ?? DEFAULT_STALL;
   const named = raw.list('dir', parseFolder);
   const store = storeIsOff ? undefined : storeOf(raw, stall, named);
+  const folder = store instanceof ModelCacheError || store?.kind !== 'file' ? undefined : store.path;
   // Who asks the store tells what is wrong with it.
   if (store instanceof ModelCacheError && !raw.has('store')) raw.problems.push(store);
   return {
     store: store instanceof ModelCacheError ? undefined : store,
     storeProblem: store instanceof ModelCacheError ? store : undefined,
     storeIsOff,
-    dirs: named.length === 0 ? defaultDirs(store) : named,
+    dirs: dirsOf(named, folder),
     selection: {
       models: [...presetOf(raw), ...raw.list('models', parseModelSpec)],
       exclude: raw.list('exclude', (glob) => glob),
@@ -173,7 +175,7 @@ function isEnabled(raw: RawSettings): boolean {
 function storeOf(
   raw: RawSettings,
   stall: number,
-  dirs: readonly string[],
+  named: readonly string[],
 ): StoreSettings | ModelCacheError | undefined {
   const before = raw.problems.length;
   const url = raw.value('store', parseStoreUrl) ?? storeOfBucketVariable(raw);
@@ -182,6 +184,7 @@ function storeOf(
   // Its hint speaks of a default, and here there is none.
   if (problem !== undefined) return problem.cause instanceof ModelCacheError ? problem.cause : problem;
   if (url === undefined) return undefined;
+  const dirs = raw.has('dir') && url.kind === 'file' ? dirsOf(named, url.path) : [];
   if (url.kind === 'file') return whyDirInStore(dirs, url.path) ?? url;
   const bucketInEndpoint = whyBucketTwice(url.bucket, endpoint);
   if (bucketInEndpoint !== undefined) return bucketInEndpoint;
@@ -200,9 +203,11 @@ function storeOf(
   };
 }
 
-function defaultDirs(store: StoreSettings | ModelCacheError | undefined): readonly string[] {
-  const folder = store instanceof ModelCacheError || store?.kind !== 'file' ? undefined : store.path;
-  return DEFAULT_DIRS.filter((dir) => folder === undefined || !liesIn(dir, folder));
+/** The dirs that are named; else those of the default that lie beside the store, or all, should none do. */
+function dirsOf(named: readonly string[], folderOfStore: string | undefined): readonly string[] {
+  if (named.length > 0) return named;
+  const beside = DEFAULT_DIRS.filter((dir) => folderOfStore === undefined || !liesIn(dir, folderOfStore));
+  return beside.length > 0 ? beside : DEFAULT_DIRS;
 }
 
 /** A cache in the folder of the store would be restored from what it writes itself. */
@@ -214,10 +219,6 @@ function whyDirInStore(dirs: readonly string[], folder: string): ModelCacheError
     found: inside,
     hint: `name another one with --dir, or give the store a folder of its own, as in --store file://${join(folder, 'store')}`,
   });
-}
-
-function liesIn(path: string, folder: string): boolean {
-  return `${path}/`.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
 /** Some providers show a bucket's address so. Its objects would be looked for below a folder of the bucket's name. */

@@ -9,8 +9,10 @@ import { freeBytes } from '../cache/space.ts';
 import { explain, ModelCacheError } from '../errors.ts';
 import { askedHfHome } from '../handover/environment.ts';
 import { chooseDir, type DirCandidate } from '../model/budget.ts';
+import { liesIn } from '../model/paths.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import type { Context } from './context.ts';
+import { folderOfStore } from './local-cache.ts';
 import { bytes } from './words.ts';
 import { tellProblem } from './tell-problem.ts';
 
@@ -106,11 +108,13 @@ function candidatesAt(dir: string, context: Context): readonly DirCandidate[] {
   return candidates;
 }
 
-/** Where the server would have put its models without this program. */
+/** Where the server would have put its models without this program, unless that lies in the folder of the store. */
 function ownHome({ settings, env, unreachable }: Context): readonly string[] {
   const home = askedHfHome(env);
-  const isAnother = home !== undefined && !settings.dirs.some((dir) => resolve(dir) === resolve(home));
-  return isAnother && !unreachable.has(home) ? [home] : [];
+  if (home === undefined || unreachable.has(home)) return [];
+  const isAnother = !settings.dirs.some((dir) => resolve(dir) === resolve(home));
+  const store = folderOfStore(settings);
+  return isAnother && (store === undefined || !liesIn(resolve(home), store)) ? [home] : [];
 }
 
 function notFallenBack({ settings }: Context): void {

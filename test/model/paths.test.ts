@@ -1,11 +1,34 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isSafePath, linkTarget, resolveLink, shownPath, snapshotPath } from '../../src/model/paths.ts';
+import {
+  isSafePath,
+  liesIn,
+  linkTarget,
+  resolveLink,
+  shownPath,
+  snapshotPath,
+} from '../../src/model/paths.ts';
 import { A, inSnapshot } from './builders.ts';
 
 const LONGEST_NAME = 'n'.repeat(255);
 const LONGEST_PATH = `${`${'d'.repeat(49)}/`.repeat(20)}${'n'.repeat(24)}`;
 const DEEPEST_PATH = `${'d/'.repeat(31)}n`;
+
+test('a path lies in a folder that it is, or is below, by whole names', () => {
+  for (const [path, folder] of [
+    ['/a', '/a'],
+    ['/a/b', '/a'],
+    ['/a', '/'],
+    ['/', '/'],
+  ] as const)
+    assert.equal(liesIn(path, folder), true, `${path} ${folder}`);
+  for (const [path, folder] of [
+    ['/ab', '/a'],
+    ['/a', '/a/b'],
+    ['/', '/a'],
+  ] as const)
+    assert.equal(liesIn(path, folder), false, `${path} ${folder}`);
+});
 
 describe('a path is safe', () => {
   const paths: readonly (readonly [name: string, path: string])[] = [

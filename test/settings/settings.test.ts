@@ -164,6 +164,27 @@ test('of the dirs that nobody named, those in the folder of the store are left o
   assert.deepEqual([dirs, storeProblem], [['/tmp/models'], undefined]);
 });
 
+test('where all of them are, they are kept, and the store is refused', () => {
+  for (const store of ['file:///', 'file:////']) {
+    for (const command of ['init', 'env'] as const) {
+      const env = { MODEL_CACHE_STORE: store };
+      const settings = resolveSettings({}, env, command === 'init', command);
+      assert.equal(settings.store, undefined);
+      assert.deepEqual(settings.dirs, ['/tmp/models', '/runpod-volume/models']);
+      assert.match(explain(settings.storeProblem), /the dir \/tmp\/models lies in the folder of the store/);
+      assert.equal(settings.problems.length, command === 'init' ? 0 : 1);
+    }
+  }
+});
+
+test('no dir keeps a command from the store that has none', () => {
+  for (const env of [{}, { MODEL_CACHE_DIR: '/vol/models' }]) {
+    const { store } = resolveSettings({ store: 'file:///vol' }, env, false, 'lock');
+    assert.deepEqual(store, { kind: 'file', path: '/vol' });
+  }
+  assert.equal(resolveSettings({ store: 'file:///' }, {}, false, 'lock').storeProblem, undefined);
+});
+
 function resolve(flags: Flags, env: Environment): Settings {
   return resolveSettings(flags, { ...S3, ...env }, true);
 }
