@@ -197,7 +197,7 @@ export const OPTIONS = {
   },
   check: {
     flags: '--check',
-    help: 'exit 1 when the dir and the bucket differ, whatever a start selects',
+    help: 'exit 1 when the dir and the bucket differ, whatever a start selects, or something in the dir is left out',
     commands: ['status'],
   },
   remote: {
