@@ -8,6 +8,7 @@ import {
   mayHoldBytes,
   roleOf,
   treeOfRepoFolder,
+  overlapOf,
 } from '../../src/model/tree.ts';
 import { A, gitSha1, inSnapshot, REPO, sha256, TORCH } from './builders.ts';
 
@@ -98,6 +99,26 @@ describe('a tree that a bucket names', () => {
     assert.equal(isAllowedTree(ALSO, []), false);
   });
 });
+
+for (const [folder, other] of [
+  ['torch', TORCH],
+  ['torch/hub', TORCH],
+  [`${TORCH}/mine`, TORCH],
+  ['Torch/Hub/Checkpoints', TORCH],
+  ['hub/models--a--b', 'hub/models--a--b'],
+  ['models--a--b/mine', 'models--a--b'],
+  ['engines', 'engines/trt'],
+  ['engines/trt/f5', 'engines/trt'],
+  ['CKPTS', 'ckpts'],
+  [TORCH, undefined],
+  ['engines/onnx', undefined],
+  ['ckpts', undefined],
+  ['ckpts-more', undefined],
+] as const) {
+  test(`a folder to mirror that is ${folder} overlaps ${other ?? 'nothing'}`, () => {
+    assert.equal(overlapOf(folder, ['engines/trt', 'ckpts']), other);
+  });
+}
 
 describe('in a repo', () => {
   const rows: readonly { path: string; role: string | undefined; holdsBytes: boolean }[] = [
