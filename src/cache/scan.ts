@@ -20,7 +20,7 @@ import { A_LINK, NO_OBJECT, NO_TEXT, TreeScan, type TreeScanOptions } from './sc
 
 export interface ScanOptions extends TreeScanOptions {
   readonly also: readonly TreeName[];
-  /** The folder that is the store, absolute: what lies there is in the bucket, and not in the cache. */
+  /** The folder that is this run's store, absolute: what lies there is in the bucket, and not in the cache. */
   readonly store?: string | undefined;
 }
 
@@ -37,6 +37,7 @@ class Scan {
   readonly #also: readonly TreeName[];
   /** Below the dir, if the store is. */
   readonly #store: string | undefined;
+  readonly #stores = new Set<string>();
   readonly #pace = createPace();
   readonly #treeScan: TreeScan;
   readonly #trees = new Map<TreeName, LocalTree>();
@@ -45,7 +46,8 @@ class Scan {
   constructor(dir: string, options: ScanOptions) {
     this.#look = new Look(dir);
     this.#also = options.also;
-    this.#store = options.store && relative(dir, options.store);
+    this.#store = options.store && pathBelow(dir, options.store);
+    if (this.#store !== undefined) this.#stores.add(this.#store);
     this.#treeScan = new TreeScan(this.#look, options, this.#store, this.#pace);
   }
 
@@ -56,12 +58,16 @@ class Scan {
       trees: [...this.#trees.values()],
       skipped: Array.from(this.#look.skipped, ([path, why]) => ({ path, why })),
       foreign: [...this.#foreign.values()],
+      stores: [...this.#stores],
     };
   }
 
   async #walk(folder: string): Promise<void> {
     const entries = await this.#look.entries(folder);
-    if (folder !== '' && entries.some(({ name }) => name === STORES) && this.#isStore(folder)) return;
+    if (folder !== '' && entries.some(({ name }) => name === STORES) && this.#isStore(folder)) {
+      this.#stores.add(folder);
+      return;
+    }
     for (const entry of entries) {
       const path = join(folder, entry.name);
       await this.#pace();
@@ -124,6 +130,11 @@ class Scan {
     const size = this.#look.quietly(() => lstatSync(join(this.#look.dir, path)).size) ?? 0;
     this.#foreign.set(top, { path: top, files: before.files + 1, bytes: before.bytes + size });
   }
+}
+
+function pathBelow(dir: string, path: string): string | undefined {
+  const below = relative(dir, path);
+  return below === '' || below.split(sep)[0] === '..' ? undefined : below;
 }
 
 /** Neither what every cache has lying around, nor what nobody should be told to mirror. */

@@ -7,10 +7,11 @@ import { patienceOf } from '../stages/connect.ts';
 import type { Context } from '../stages/context.ts';
 import { finish } from '../stages/finish.ts';
 import { notTaken } from '../stages/not-taken.ts';
-import { besideStore, findLocalCache, scanLocal } from '../stages/local-cache.ts';
+import { findLocalCache, scanLocal } from '../stages/local-cache.ts';
 import { readStore } from '../stages/read-store.ts';
 import { bytes, files } from '../stages/words.ts';
 import { shownPath } from '../model/paths.ts';
+import { besideStores } from '../model/stores.ts';
 import { displayName, isApart } from '../model/tree.ts';
 
 /** What is here, what is in the bucket, what differs. Compares names and sizes; `verify` hashes. */
@@ -20,7 +21,7 @@ export async function status(context: Context): Promise<number> {
   store.close();
   const cache = findLocalCache(context);
   const inventory = cache === undefined ? emptyInventory(settings.dirs) : await scanLocal(context, cache);
-  const trees = compareTrees(cache ? besideStore(context, cache.dir, catalog) : catalog, inventory);
+  const trees = compareTrees(besideStores(catalog, inventory.stores), inventory);
   const { foreign, skipped } = inventory;
   const inSync = trees.every(isInSync) && skipped.length === 0;
   const writeBack = (cache && (await readWriteBack(cache.dir))) ?? null;
@@ -39,7 +40,7 @@ function describeWriteBack(writeBack: WriteBackStatus | null): string {
 }
 
 function emptyInventory(dirs: readonly string[]): Inventory {
-  return { dir: `${dirs.join(', ')} (not there)`, trees: [], skipped: [], foreign: [] };
+  return { dir: `${dirs.join(', ')} (not there)`, trees: [], skipped: [], foreign: [], stores: [] };
 }
 
 function describe(

@@ -9,6 +9,8 @@ export interface Inventory {
   readonly skipped: readonly { readonly path: string; readonly why: string }[];
   /** What lies in the dir and is no model cache: it is never sent. */
   readonly foreign: readonly ForeignEntry[];
+  /** Folders below the dir that are not looked into, because each is a store. This run's counts also before it is there. */
+  readonly stores: readonly string[];
 }
 
 export interface LocalTree {

@@ -25,7 +25,7 @@ export function lockOf(
   const allowed = views.filter(({ tree }) => isAllowedTree(tree, also));
   const plan = planRestore(
     { source: 'manifests', trees: allowed.map(catalogTree) },
-    { dir: '', trees: [], skipped: [], foreign: [] },
+    { dir: '', trees: [], skipped: [], foreign: [], stores: [] },
     selection,
     { freeBytes: Number.POSITIVE_INFINITY },
   );

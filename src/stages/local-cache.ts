@@ -1,14 +1,11 @@
 import { tmpdir } from 'node:os';
-import { relative } from 'node:path';
 import { dirInUse } from '../cache/dir-in-use.ts';
 import { ownTemporaryDir } from '../cache/dirs.ts';
 import { scanCache } from '../cache/scan.ts';
 import { State } from '../cache/state.ts';
 import { explain, ModelCacheError } from '../errors.ts';
 import { cachesBefore } from '../handover/environment.ts';
-import type { Catalog } from '../model/catalog.ts';
 import type { Inventory } from '../model/inventory.ts';
-import { isBelow } from '../model/tree.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Context } from './context.ts';
 
@@ -60,14 +57,6 @@ export function scanLocal(
 ): Promise<Inventory> {
   const also = settings.also.map(({ tree }) => tree);
   return scanCache(dir, { also, state, reuse, unreachable, store: folderOfStore(settings) });
-}
-
-/** What a bucket holds without the trees that would come to lie in the store's own folder: a scan does not see them there. */
-export function besideStore({ settings }: Context, dir: string, catalog: Catalog): Catalog {
-  const folder = folderOfStore(settings);
-  if (folder === undefined) return catalog;
-  const below = relative(dir, folder);
-  return { ...catalog, trees: catalog.trees.filter(({ tree }) => !isBelow(tree, below)) };
 }
 
 /** Where a store that is a folder lies. */

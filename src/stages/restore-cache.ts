@@ -14,12 +14,13 @@ import type { Inventory } from '../model/inventory.ts';
 import type { FileFailure } from '../model/file-failure.ts';
 import type { NameFolding } from '../model/name-folding.ts';
 import { filesToProve, planRestore, type RestorePlan } from '../model/plan.ts';
+import { besideStores } from '../model/stores.ts';
 import { withoutTwins } from '../model/twins.ts';
 import type { Store } from '../store/store.ts';
 import type { Progress } from '../transfer/progress.ts';
 import { executeRestore } from '../transfer/restore.ts';
 import type { Context } from './context.ts';
-import { besideStore, localCache, scanLocal, type LocalCache } from './local-cache.ts';
+import { localCache, scanLocal, type LocalCache } from './local-cache.ts';
 import { tellApart } from './tell-apart.ts';
 import { withProgressLines } from './progress-lines.ts';
 import { bytes, files, seconds, speed, syncName } from './words.ts';
@@ -77,7 +78,7 @@ export async function planIn(
   signal: AbortSignal,
   progress: Progress,
 ): Promise<PlannedDir> {
-  const distinct = withoutTwins(besideStore(context, prepared.dir, catalog), prepared.folding);
+  const distinct = withoutTwins(catalog, prepared.folding);
   return { ...prepared, ...(await planFor(context, prepared, distinct, signal, progress)) };
 }
 
@@ -100,10 +101,11 @@ export async function planFor(
 ): Promise<Planned> {
   const { settings, reporter } = context;
   const found = await reporter.phase('inventory', () => scanLocal(context, cache));
+  const restorable = besideStores(catalog, found.stores);
   const inventory = await reporter.phase('proof', () =>
-    proveFor(catalog, found, cache.state, signal, progress),
+    proveFor(restorable, found, cache.state, signal, progress),
   );
-  return { plan: planRestore(catalog, inventory, settings.selection, cache), inventory };
+  return { plan: planRestore(restorable, inventory, settings.selection, cache), inventory };
 }
 
 /** Carries the plan out. Throws when the store fails or time is up; what was published by then stays. */

@@ -161,8 +161,21 @@ test('nor is a folder that is another store', async () => {
   dir.repo('old/hub/models--org--name');
   dir.file('old/.model-cache/v1/format.json', '{}');
   const { trees, foreign } = await dir.scan();
-  assert.deepEqual(contentsOf({ dir: '', trees, skipped: [], foreign: [] }), before);
+  assert.deepEqual(contentsOf({ dir: '', trees, skipped: [], foreign: [], stores: [] }), before);
   assert.deepEqual(foreign, []);
+});
+
+test('which folders are stores is said, also of one that is not there yet', async () => {
+  const dir = new CacheDir(scratch.path);
+  dir.repo();
+  dir.file('old/.model-cache/v1/format.json', '{}');
+  dir.file('.model-cache/v1/format.json', '{}');
+  dir.file('none/.model-cache/state.json', '{}');
+  const storesWith = async (store?: string): Promise<readonly string[]> => (await dir.scan({ store })).stores;
+  assert.deepEqual(await storesWith(), ['old']);
+  assert.deepEqual(await storesWith(dir.at('volume/store')), ['volume/store', 'old']);
+  assert.deepEqual(await storesWith(dir.at('old')), ['old']);
+  assert.deepEqual(await storesWith(`${dir.path}-2/store`), ['old']);
 });
 
 test('what is no model cache is counted by the name that a person would look for', async () => {

@@ -185,7 +185,7 @@ function fresh(): CacheDir {
 }
 
 function treeOf(trees: readonly LocalTree[], name: string): LocalTree {
-  const tree = localTree({ dir: '', trees, skipped: [], foreign: [] }, name);
+  const tree = localTree({ dir: '', trees, skipped: [], foreign: [], stores: [] }, name);
   assert.ok(tree, `no ${name}`);
   return tree;
 }

@@ -153,6 +153,28 @@ describe('what is restored, and where', () => {
     assert.deepEqual(readdirSync(join(store, 'hub/models--org--one')), ['blobs']);
   });
 
+  test('nor is another bucket there, nor a store that is reached by a link', async (context) => {
+    const scratch = await scratchDir(context);
+    const volume = join(scratch, 'volume');
+    mkdirSync(volume);
+    symlinkSync(volume, join(scratch, 'link'));
+    const env = { MODEL_CACHE_STORE: `file://${join(scratch, 'link/store')}`, MODEL_CACHE_DIR: volume };
+    for (const place of ['store', 'old']) {
+      const hub = join(scratch, 'source', place, 'hub');
+      makeRepo(hub, 'org/one', COMMIT, { 'a.bin': { content: Buffer.from('a') } });
+    }
+    const source = { ...env, MODEL_CACHE_DIR: join(scratch, 'source') };
+    assert.equal((await modelCache(['upload'], { env: source })).code, 0);
+    put(join(volume, 'old/.model-cache/v1/format.json'), '{}');
+    const plan = await modelCache(['init', '--dry-run', '--json'], { env });
+    assert.deepEqual((JSON.parse(plan.stdout) as { items: unknown }).items, []);
+    const init = await modelCache(['init', '--write-back', 'off', '--', 'true'], { env });
+    assert.equal(init.code, 0, init.stderr);
+    assert.deepEqual(readdirSync(join(volume, 'old')), ['.model-cache']);
+    assert.equal(existsSync(join(volume, 'store/hub')), false);
+    assert.equal((await modelCache(['status', '--check'], { env })).code, 0);
+  });
+
   test('the second dir is used when the first cannot be', async (context) => {
     const { env, scratch } = await bucketWith(context);
     put(join(scratch, 'file'), '');

@@ -131,7 +131,7 @@ export function withFile(tree: LocalTree, path: string, change: Partial<LocalFil
 }
 
 export function inventory(...trees: readonly LocalTree[]): Inventory {
-  return { dir: '/cache', trees, skipped: [], foreign: [] };
+  return { dir: '/cache', trees, skipped: [], foreign: [], stores: [] };
 }
 
 /** A bucket that holds the bytes of these contents, and nothing else. */
