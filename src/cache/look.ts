@@ -23,12 +23,13 @@ export class Look {
     this.skipped.set(path, why);
   }
 
-  async entries(folder: string): Promise<readonly Dirent[]> {
+  /** What lies in a folder. `isTold`: that this user may not look into it is. */
+  async entries(folder: string, isTold = true): Promise<readonly Dirent[]> {
     try {
       return await readdir(join(this.dir, folder), { withFileTypes: true });
     } catch (error) {
-      if (hasErrno(error, 'EACCES')) this.#skipUnreadable(folder);
-      else if (!hasErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+      if (!hasErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error;
+      if (isTold && hasErrno(error, 'EACCES')) this.#skipUnreadable(folder);
       return [];
     }
   }

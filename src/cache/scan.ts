@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import { FORMAT_KEY } from '../model/bucket.ts';
 import type { ForeignEntry, Inventory, LocalTree } from '../model/inventory.ts';
 import { isSafePath } from '../model/paths.ts';
@@ -63,7 +63,7 @@ class Scan {
   }
 
   async #walk(folder: string): Promise<void> {
-    const entries = await this.#look.entries(folder);
+    const entries = await this.#look.entries(folder, this.#isMeantForTrees(folder));
     if (folder !== '' && entries.some(({ name }) => name === STORES) && this.#isStore(folder)) {
       this.#stores.add(folder);
       return;
@@ -91,12 +91,21 @@ class Scan {
 
   /** A link in the place of a tree, or of a folder that would hold one. What lies in the dir itself is found where it is. */
   #skipLink(path: string, name: string): void {
-    const trees = [TORCH_CHECKPOINTS, ...this.#also];
-    const leadsToTree = trees.some((tree) => tree === path || tree.startsWith(`${path}/`));
     if (path === 'hub')
       this.#look.skip(path, 'it is a link; name the folder it leads to with --reuse, or make it a folder');
-    else if (leadsToTree) this.#look.skip(path, A_LINK);
+    else if (this.#leadsToTree(path)) this.#look.skip(path, A_LINK);
     else if (isRepoFolder(name) && !this.#leadsIntoDir(path)) this.#look.skip(path, A_LINK);
+  }
+
+  /** On a volume's root, other programs have folders of their own. */
+  #isMeantForTrees(folder: string): boolean {
+    return folder === '' || folder === 'hub' || isRepoFolder(basename(folder)) || this.#leadsToTree(folder);
+  }
+
+  /** The place of a tree that is no repo, or a folder above it. */
+  #leadsToTree(path: string): boolean {
+    const trees = [TORCH_CHECKPOINTS, ...this.#also];
+    return trees.some((tree) => tree === path || tree.startsWith(`${path}/`));
   }
 
   /** By its text: to follow it may take for ever. */

@@ -125,6 +125,29 @@ test('folders and files that this user may not look into', { skip: ROOT_ONLY }, 
   assert.deepEqual(await as(12_345, () => leftOut(dir)), { '.': why });
 });
 
+test('other folders that this user may not look into are not told', { skip: ROOT_ONLY }, async () => {
+  const dir = fresh();
+  const meant = [
+    'torch/hub/checkpoints',
+    'volume/engines',
+    'volume/models--a--b',
+    'models--c--d',
+    'engines/deep',
+  ];
+  const others = ['.Trash-0', 'postgres', 'hub/tmp', 'torch/kernels', 'torch/hub/code', 'volume/other'];
+  for (const folder of [...meant, ...others]) mkdirSync(dir.at(folder), { recursive: true });
+  for (const path of [scratch.path, dir.path]) chmodSync(path, 0o755);
+  for (const folder of [...meant, ...others]) chmodSync(dir.at(folder), 0o700);
+  const also = ['engines', 'volume/engines'];
+  const told = async (): Promise<readonly string[]> =>
+    Object.keys(await as(12_345, () => leftOut(dir, { also }))).toSorted();
+  assert.deepEqual(await told(), meant.toSorted());
+  for (const folder of ['hub', 'torch/hub', 'volume']) chmodSync(dir.at(folder), 0o700);
+  assert.deepEqual(await told(), ['engines/deep', 'hub', 'models--c--d', 'torch/hub', 'volume']);
+  chmodSync(dir.at('torch'), 0o700);
+  assert.deepEqual(await told(), ['engines/deep', 'hub', 'models--c--d', 'torch', 'volume']);
+});
+
 function fresh(): CacheDir {
   const dir = new CacheDir(scratch.path);
   dir.repo();
