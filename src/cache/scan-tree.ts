@@ -63,6 +63,13 @@ export class TreeScan {
     return { tree, root, ...found };
   }
 
+  /** Of a link that leads out of where it lies, it is told `why`, unless it leads into a cache that is reused. */
+  judgeLinkAway(place: string, why: string): void {
+    const absolute = join(this.#look.dir, place);
+    if (this.#isUnreachable(absolute)) this.#look.skip(place, DEAD_VOLUME);
+    else if (!leadsTo(this.#trustedRoots, absolute)) this.#look.skip(place, why);
+  }
+
   async #fill(tree: TreeName, root: string, folder: string, found: FoundTree): Promise<void> {
     for (const entry of await this.#look.entries(join(root, folder))) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
@@ -125,12 +132,8 @@ export class TreeScan {
   /** A manifest has links to files of their own tree. One that leads nowhere is none yet, or not any more. */
   #judgeLink(root: string, { path, to }: LocalLink, { files, links }: FoundTree): void {
     const place = `${root}/${path}`;
-    if (to === undefined) {
-      const absolute = join(this.#look.dir, place);
-      if (this.#isUnreachable(absolute)) this.#look.skip(place, DEAD_VOLUME);
-      else if (!leadsTo(this.#trustedRoots, absolute))
-        this.#look.skip(place, 'it is a link that leads out of its model or folder');
-    } else if (links.has(to)) this.#look.skip(place, 'it is a link to another link');
+    if (to === undefined) this.judgeLinkAway(place, 'it is a link that leads out of its model or folder');
+    else if (links.has(to)) this.#look.skip(place, 'it is a link to another link');
     else if (!files.has(to) && this.#look.isFolder(join(root, to)))
       this.#look.skip(place, 'it is a link to a folder');
   }
@@ -153,7 +156,9 @@ export class TreeScan {
   }
 }
 
+/** A link is followed only where it may lead to one of them: it may take for ever. */
 function leadsTo(roots: readonly string[], path: string): boolean {
+  if (roots.length === 0) return false;
   return realPath(path).some((real) => roots.some((root) => real.startsWith(`${root}${sep}`)));
 }
 

@@ -94,7 +94,7 @@ class Scan {
     if (path === 'hub')
       this.#look.skip(path, 'it is a link; name the folder it leads to with --reuse, or make it a folder');
     else if (this.#leadsToTree(path)) this.#look.skip(path, A_LINK);
-    else if (isRepoFolder(name) && !this.#leadsIntoDir(path)) this.#look.skip(path, A_LINK);
+    else if (isRepoFolder(name) && !this.#leadsIntoDir(path)) this.#treeScan.judgeLinkAway(path, A_LINK);
   }
 
   /** On a volume's root, other programs have folders of their own. */

@@ -95,6 +95,21 @@ test('a model that is linked to where it lies in the dir is not left out', async
   assert.deepEqual(await leftOut(dir), {});
 });
 
+test('nor is one that is linked to where it lies in a cache that is reused, if that may be touched', async () => {
+  const other = fresh();
+  const dir = fresh();
+  dir.link('hub/models--a--b', other.at(REPO));
+  dir.link('hub/models--c--d', other.at('hub/models--gone'));
+  const reuse = [other.at('hub')];
+  const gone = { 'hub/models--c--d': 'it is a link; make it a folder' };
+  assert.deepEqual(await leftOut(dir, { reuse }), gone);
+  const unreachable = new Set([dir.at('hub/models--a--b')]);
+  assert.deepEqual(await leftOut(dir, { reuse, unreachable }), {
+    ...gone,
+    'hub/models--a--b': 'it leads to a network volume that does not answer',
+  });
+});
+
 test('where no disk may be touched, no link is followed', async () => {
   const dir = fresh();
   dir.link('torch/hub/checkpoints/far.pth', '/far/away.pth');
