@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { ReusedCaches } from '../cache/reuse.ts';
 import { ModelCacheError } from '../errors.ts';
-import type { AlsoFolder } from '../settings/parse.ts';
+import type { AlsoFolder } from '../settings/also.ts';
 import type { Environment } from '../settings/raw.ts';
 
 /** What the server's environment gets. Facts: which library reads which variable, and when, is in docs/operations.md. */

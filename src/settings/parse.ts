@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import ms, { type StringValue } from 'ms';
-import { mayBeMirrored, type TreeName } from '../model/tree.ts';
 import type { Owner } from '../cache/owner.ts';
 import { redactedAddress } from '../redact.ts';
 import { wrong } from './raw.ts';
@@ -45,25 +44,6 @@ export function parseEndpoint(text: string): string {
     throw wrong('not an endpoint', 'https://HOST[:PORT]', redactedAddress(text));
   }
   return withScheme.replace(/\/+$/, '');
-}
-
-/** One more folder to mirror, below the dir, and the variable to export its path as. */
-export interface AlsoFolder {
-  readonly tree: TreeName;
-  readonly variable: string | undefined;
-}
-
-export function parseAlso(text: string): AlsoFolder {
-  const [folder = '', variable, ...more] = text.split('=');
-  const tree = folder.replace(/^\.\//, '').replace(/\/+$/, '');
-  const isVariable = variable === undefined || /^[A-Za-z_][A-Za-z0-9_]*$/.test(variable);
-  if (!isVariable || more.length > 0)
-    throw wrong('not a folder to mirror', 'FOLDER or FOLDER=VARIABLE, a path relative to the dir', text);
-  if (!mayBeMirrored(tree)) {
-    const wanted = 'FOLDER or FOLDER=VARIABLE, a path relative to the dir, of what is no cache of a library';
-    throw wrong('not a folder to mirror', wanted, text);
-  }
-  return { tree, variable };
 }
 
 /** To chown, the number after it means "leave it as it is". */

@@ -1,29 +1,16 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Owner } from '../cache/owner.ts';
 import { ModelCacheError } from '../errors.ts';
+import type { LogSettings } from '../log.ts';
 import type { PaceBounds } from '../model/pace.ts';
 import { parseModelSpec, PRESETS, type ModelSpec, type Selection } from '../model/selection.ts';
-import { liesIn } from '../model/paths.ts';
-import { overlapOf, type TreeName } from '../model/tree.ts';
-import type { CredentialSettings, StaticKeys } from '../store/credentials.ts';
 import type { StoreSettings } from '../store/open-store.ts';
-import { providerOf } from '../store/providers.ts';
-import { whyOnlySdk } from './only-sdk.ts';
-import { parseBucket, parseStoreUrl, type StoreUrl } from '../store/store-url.ts';
-import type { LogSettings } from '../log.ts';
-import {
-  parseAlso,
-  parseCount,
-  parseDuration,
-  parseEndpoint,
-  parseFolder,
-  parseOwner,
-  parseSpeed,
-  type AlsoFolder,
-} from './parse.ts';
+import { alsoOf, type AlsoFolder } from './also.ts';
+import { dirsOf } from './dirs.ts';
 import type { CommandName } from './options.ts';
-import { proxiesOf } from './proxies.ts';
+import { parseCount, parseDuration, parseFolder, parseOwner, parseSpeed } from './parse.ts';
 import { oneOf, parseBoolean, RawSettings, wrong, type Environment, type Flags } from './raw.ts';
+import { storeOf } from './store.ts';
 
 /** Everything that a user can say, decided. Durations in milliseconds, sizes in bytes. */
 export interface Settings {
@@ -72,7 +59,6 @@ export interface Settings {
   readonly problems: readonly ModelCacheError[];
 }
 
-const DEFAULT_DIRS = ['/tmp/models', '/runpod-volume/models'];
 const DEFAULT_STALL = 30_000;
 /** On a link that loses one packet in a thousand, at 20 ms, 64 streams fill 1 Gbit/s (npm run bench). */
 const WIDEST = 64;
@@ -169,126 +155,6 @@ function isEnabled(raw: RawSettings): boolean {
     if (text !== undefined) return raw.fromVariable('store', name, text, parseBoolean) ?? true;
   }
   return true;
-}
-
-/** The store, or what is wrong with its name or endpoint: then it is no store at all, and never another one. */
-function storeOf(
-  raw: RawSettings,
-  stall: number,
-  named: readonly string[],
-): StoreSettings | ModelCacheError | undefined {
-  const before = raw.problems.length;
-  const url = raw.value('store', parseStoreUrl) ?? storeOfBucketVariable(raw);
-  const endpoint = raw.value('endpointUrl', parseEndpoint);
-  const [problem] = raw.problems.splice(before);
-  // Its hint speaks of a default, and here there is none.
-  if (problem !== undefined) return problem.cause instanceof ModelCacheError ? problem.cause : problem;
-  if (url === undefined) return undefined;
-  const dirs = raw.has('dir') && url.kind === 'file' ? dirsOf(named, url.path) : [];
-  if (url.kind === 'file') return whyDirInStore(dirs, url.path) ?? url;
-  const bucketInEndpoint = whyBucketTwice(url.bucket, endpoint);
-  if (bucketInEndpoint !== undefined) return bucketInEndpoint;
-  const proxies = proxiesOf(raw);
-  const trustsAnybody = raw.variable('NODE_TLS_REJECT_UNAUTHORIZED') === '0';
-  const awsRegion = raw.variable('AWS_REGION') ?? raw.variable('AWS_DEFAULT_REGION');
-  return {
-    ...url,
-    endpoint,
-    region: raw.text('region') ?? providerOf(endpoint).region ?? 'us-east-1',
-    credentials: credentialsOf(raw, awsRegion ?? 'us-east-1'),
-    caBundle: absolute(raw.variable('AWS_CA_BUNDLE')),
-    idleTimeout: stall,
-    proxies,
-    onlySdk: whyOnlySdk({ endpoint, proxies, trustsAnybody }),
-  };
-}
-
-/** The dirs that are named; else those of the default that lie beside the store, or all, should none do. */
-function dirsOf(named: readonly string[], folderOfStore: string | undefined): readonly string[] {
-  if (named.length > 0) return named;
-  const beside = DEFAULT_DIRS.filter((dir) => folderOfStore === undefined || !liesIn(dir, folderOfStore));
-  return beside.length > 0 ? beside : DEFAULT_DIRS;
-}
-
-/** A cache in the folder of the store would be restored from what it writes itself. */
-function whyDirInStore(dirs: readonly string[], folder: string): ModelCacheError | undefined {
-  const inside = dirs.find((dir) => liesIn(dir, folder));
-  if (inside === undefined) return undefined;
-  return new ModelCacheError('setting-invalid', `the dir ${inside} lies in the folder of the store`, {
-    wanted: `a folder beside ${folder}`,
-    found: inside,
-    hint: `name another one with --dir, or give the store a folder of its own, as in --store file://${join(folder, 'store')}`,
-  });
-}
-
-/** Some providers show a bucket's address so. Its objects would be looked for below a folder of the bucket's name. */
-function whyBucketTwice(bucket: string, endpoint: string | undefined): ModelCacheError | undefined {
-  if (endpoint === undefined || !new URL(endpoint).pathname.endsWith(`/${bucket}`)) return undefined;
-  return new ModelCacheError('setting-invalid', 'the endpoint names the bucket, which --store does already', {
-    wanted: endpoint.slice(0, -bucket.length - 1),
-    found: endpoint,
-  });
-}
-
-function absolute(path: string | undefined): string | undefined {
-  return path === undefined ? undefined : resolve(path);
-}
-
-function storeOfBucketVariable(raw: RawSettings): StoreUrl | undefined {
-  const bucket = raw.variable('S3_BUCKET');
-  return bucket === undefined
-    ? undefined
-    : raw.fromVariable('store', 'S3_BUCKET', bucket, (name) =>
-        parseStoreUrl(`s3://${parseBucket(name)}/models`),
-      );
-}
-
-function credentialsOf(raw: RawSettings, stsRegion: string): CredentialSettings {
-  const has = (...names: readonly string[]): boolean =>
-    names.every((name) => raw.variable(name) !== undefined);
-  return {
-    anonymous: raw.flag('noSignRequest'),
-    keys: keysOf(raw, 'MODEL_CACHE_') ?? keysOf(raw, 'AWS_'),
-    profile: raw.variable('AWS_PROFILE'),
-    webIdentity: has('AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_ROLE_ARN'),
-    container: has('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI') || has('AWS_CONTAINER_CREDENTIALS_FULL_URI'),
-    imds: raw.flag('imds'),
-    stsRegion,
-  };
-}
-
-function keysOf(raw: RawSettings, prefix: string): StaticKeys | undefined {
-  const accessKeyId = raw.variable(`${prefix}ACCESS_KEY_ID`);
-  const secretAccessKey = raw.variable(`${prefix}SECRET_ACCESS_KEY`);
-  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
-  return {
-    source: `${prefix}ACCESS_KEY_ID`,
-    accessKeyId,
-    secretAccessKey,
-    sessionToken: raw.variable(`${prefix}SESSION_TOKEN`),
-  };
-}
-
-/** Without those that overlap: no more than told, since an older version took them. */
-function alsoOf(raw: RawSettings): readonly AlsoFolder[] {
-  const apart: AlsoFolder[] = [];
-  for (const folder of raw.list('also', parseAlso)) {
-    const named = apart.map(({ tree }) => tree);
-    const other = overlapOf(folder.tree, named);
-    if (other === undefined) apart.push(folder);
-    else raw.problems.push(overlaps(folder.tree, other, named.includes(other)));
-  }
-  return apart;
-}
-
-function overlaps(folder: TreeName, other: TreeName, isNamed: boolean): ModelCacheError {
-  return new ModelCacheError('setting-invalid', `--also ${folder} is left out: it overlaps ${other}`, {
-    wanted: `a folder beside ${other}`,
-    found: folder,
-    hint: isNamed
-      ? 'name only the one that holds the other: all of it is mirrored'
-      : `${other} is mirrored without being named`,
-  });
 }
 
 function presetOf(raw: RawSettings): readonly ModelSpec[] {

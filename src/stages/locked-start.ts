@@ -2,7 +2,7 @@ import { hasErrno, ModelCacheError, toModelCacheError } from '../errors.ts';
 import { readRegularFile } from '../files.ts';
 import { MAX_LOCK_BYTES, parseLock, type Lock, type ReadLock } from '../model/lock-file.ts';
 import { isNested } from '../model/tree.ts';
-import type { AlsoFolder } from '../settings/parse.ts';
+import type { AlsoFolder } from '../settings/also.ts';
 import type { Context } from './context.ts';
 import { tellProblem } from './tell-problem.ts';
 

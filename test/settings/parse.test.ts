@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAlso, parseDuration, parseEndpoint, parseOwner, parseSpeed } from '../../src/settings/parse.ts';
+import { parseDuration, parseEndpoint, parseOwner, parseSpeed } from '../../src/settings/parse.ts';
 
 for (const [text, milliseconds] of [
   ['90s', 90_000],
@@ -53,38 +53,6 @@ for (const [text, endpoint] of [
 for (const text of ['ftp://host', 'https://', 'http://a b', 'https://key:hush@host', '://host']) {
   test(`${text} is no endpoint`, () => {
     assert.throws(() => parseEndpoint(text), { code: 'setting-invalid' });
-  });
-}
-
-test('one more folder is a path below the dir, with a variable if there is one', () => {
-  assert.deepEqual(parseAlso('ckpts'), { tree: 'ckpts', variable: undefined });
-  assert.deepEqual(parseAlso('./engines/f5/=ENGINE_DIR'), { tree: 'engines/f5', variable: 'ENGINE_DIR' });
-});
-
-for (const text of [
-  '',
-  '.',
-  '/abs',
-  '../out',
-  'a/../../out',
-  'hub',
-  'xet',
-  '.model-cache',
-  '.model-cache/partial',
-  'modules/x',
-  'a=1B',
-  'a=B C',
-  'a=B=C',
-  'hub/.locks',
-  'hub/models--a--b/blobs',
-  'token',
-  'a/token/b',
-  'x.tmp/a',
-  'hub/blobs',
-  'hub/version.txt',
-]) {
-  test(`'${text}' is no folder to mirror`, () => {
-    assert.throws(() => parseAlso(text), { code: 'setting-invalid' });
   });
 }
 
