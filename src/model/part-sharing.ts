@@ -97,7 +97,7 @@ export interface Race {
   readonly partTime: number | undefined;
   /** Places from which nothing comes. */
   readonly silent: ReadonlySet<number>;
-  /** Nothing has come from anybody else for a while. */
+  /** Nothing has come from anybody else for longer than one of them would take for a part, as far as one knows. */
   readonly isQuiet: boolean;
 }
 
@@ -225,7 +225,8 @@ export function listen(before: Heard, race: Omit<Race, 'silent' | 'isQuiet'>, no
     nexts.set(index, { part, since: atItSince });
     if (now - atItSince > lateAfter(race)) silent.add(index);
   }
-  return { of: place.of, nexts, silent, theirs, since, isQuiet: now - since > LATE_AT_LEAST_MS };
+  const patience = race.mine === 0 ? LATE_AT_LEAST_MS : lateAfter(race);
+  return { of: place.of, nexts, silent, theirs, since, isQuiet: now - since > patience };
 }
 
 /** Less than this of one's own speed may be the end of a pod that is gone. */
@@ -243,7 +244,9 @@ const AT_ONCE_ALONE = 4;
 
 /** Most likely: whoever else has begun has sent next to nothing meanwhile. */
 function isAlone(race: Race): boolean {
-  return !hasOthers(race) && (race.place.of === 1 || race.mine >= UNTIL_ALONE);
+  const { place, mine, isQuiet } = race;
+  const isLeft = mine >= UNTIL_ALONE || (mine > 0 && isQuiet);
+  return !hasOthers(race) && (place.of === 1 || isLeft);
 }
 
 /** Others are most likely to come at the start, where pods start together, and cannot see what is on its way then. */

@@ -263,6 +263,7 @@ describe('pods that send a file together, by a simulated clock', () => {
     ['one after nine that were killed before', 170, 1, 9, () => ({ rate: 100 * MB }), 1, 17],
     ['four after four that were killed before', 170, 4, 4, () => alike, 1.2, 75],
     ['one after more than there are parts', 9, 1, 10, () => ({ rate: 100 * MB }), 1, 5],
+    ['one after many more than there are parts', 5, 1, 20, () => ({ rate: 100 * MB }), 1, 5],
     ['four after more than there are parts', 9, 4, 10, () => alike, 1.6, 20],
     ['more pods than there are parts', 9, 30, 0, () => alike, 1.6, 6],
   ] as const) {
