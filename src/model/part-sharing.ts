@@ -97,8 +97,8 @@ export interface Race {
   readonly partTime: number | undefined;
   /** Places from which nothing comes. */
   readonly silent: ReadonlySet<number>;
-  /** Nothing has come from anybody else for longer than one of them would take for a part, as far as one knows. */
-  readonly isQuiet: boolean;
+  /** For how long nothing has come from anybody else, in milliseconds. */
+  readonly quiet: number;
 }
 
 export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
@@ -123,9 +123,9 @@ export function nextMove(race: Race): Move {
  * A pod may have no share, because more were killed than there are parts. To send one is the only way to know what one
  * takes, and so for how long others may be silent. Only who came last tries: those who were killed came before.
  */
-function toTry({ missing, place, mine, isQuiet }: Race): readonly number[] {
+function toTry({ missing, place, mine, quiet }: Race): readonly number[] {
   const isLast = place.index === place.of - 1;
-  return mine === 0 && isQuiet && isLast ? inOrderOf(place.index, missing) : [];
+  return mine === 0 && quiet > LATE_AT_LEAST_MS && isLast ? inOrderOf(place.index, missing) : [];
 }
 
 /** What each place is to send next and then, as this one sees it: of its share; of who is done, what he helps with. */
@@ -134,7 +134,7 @@ type Work = ReadonlyMap<number, readonly number[]>;
 /** Parts at the front of a share are on their way, or will be before anybody could help. */
 const FRONT = 2;
 
-function workOf({ missing, inFlight, place, silent }: Omit<Race, 'isQuiet'>): Work {
+function workOf({ missing, inFlight, place, silent }: Omit<Race, 'quiet'>): Work {
   const { index: here, of } = place;
   const left = Map.groupBy([...missing, ...inFlight], (part) => placeOf(part, of));
   const shares = Array.from(left, ([index, share]) => [index, inOrderOf(index, share)] as const);
@@ -175,7 +175,7 @@ export interface Heard {
   /** How many parts had come from them, and since when. */
   readonly theirs: number;
   readonly since: number;
-  readonly isQuiet: boolean;
+  readonly quiet: number;
 }
 
 export const NOTHING_HEARD: Heard = {
@@ -184,7 +184,7 @@ export const NOTHING_HEARD: Heard = {
   silent: new Set(),
   theirs: -1,
   since: 0,
-  isQuiet: false,
+  quiet: 0,
 };
 
 /** A place is silent when what it is at takes so many times what a part takes from here, and longer than a look or two. */
@@ -211,7 +211,7 @@ export function partTimeOfOthers(
 }
 
 /** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
-export function listen(before: Heard, race: Omit<Race, 'silent' | 'isQuiet'>, now: number): Heard {
+export function listen(before: Heard, race: Omit<Race, 'silent' | 'quiet'>, now: number): Heard {
   const { place, theirs } = race;
   const { nexts: noNexts, silent: nobody } = NOTHING_HEARD;
   const heard = before.of === place.of ? before : { ...before, of: place.of, nexts: noNexts, silent: nobody };
@@ -225,8 +225,7 @@ export function listen(before: Heard, race: Omit<Race, 'silent' | 'isQuiet'>, no
     nexts.set(index, { part, since: atItSince });
     if (now - atItSince > lateAfter(race)) silent.add(index);
   }
-  const patience = race.mine === 0 ? LATE_AT_LEAST_MS : lateAfter(race);
-  return { of: place.of, nexts, silent, theirs, since, isQuiet: now - since > patience };
+  return { of: place.of, nexts, silent, theirs, since, quiet: now - since };
 }
 
 /** Less than this of one's own speed may be the end of a pod that is gone. */
@@ -244,8 +243,8 @@ const AT_ONCE_ALONE = 4;
 
 /** Most likely: whoever else has begun has sent next to nothing meanwhile. */
 function isAlone(race: Race): boolean {
-  const { place, mine, isQuiet } = race;
-  const isLeft = mine >= UNTIL_ALONE || (mine > 0 && isQuiet);
+  const { place, mine, quiet } = race;
+  const isLeft = mine >= UNTIL_ALONE || (mine > 0 && quiet > lateAfter(race));
   return !hasOthers(race) && (place.of === 1 || isLeft);
 }
 

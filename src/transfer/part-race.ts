@@ -123,7 +123,7 @@ class PartRace {
       theirs: this.#there.size - this.#mine.size - this.#before.size,
       partTime: this.#partTime,
       silent: this.#heard.silent,
-      isQuiet: this.#heard.isQuiet,
+      quiet: this.#heard.quiet,
     };
   }
 

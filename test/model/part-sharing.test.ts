@@ -93,7 +93,7 @@ describe('what a pod does next', () => {
     theirs: 0,
     partTime: 1000,
     silent: new Set(),
-    isQuiet: false,
+    quiet: 0,
     ...changes,
   });
   const many = Array.from({ length: 100 }, (_, index) => index + 1);
@@ -298,7 +298,7 @@ describe('who is silent', () => {
     theirs: 5,
     partTime: 1000,
     silent: new Set(),
-    isQuiet: false,
+    quiet: 0,
     ...changes,
   });
 

@@ -148,7 +148,7 @@ class SimulatedPod {
       theirs: this.#seen.size - this.#mine.size - (this.#before ?? 0),
       partTime: this.#partTime,
       silent: this.#heard.silent,
-      isQuiet: this.#heard.isQuiet,
+      quiet: this.#heard.quiet,
     };
   }
 }
