@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { ReusedCaches } from '../cache/reuse.ts';
 import { ModelCacheError } from '../errors.ts';
+import { liesIn } from '../model/paths.ts';
 import type { AlsoFolder } from '../settings/also.ts';
 import type { Environment } from '../settings/raw.ts';
 
@@ -65,8 +66,7 @@ export function cachesBefore(
     RUNPOD_CACHE,
   ];
   const torchHomes = [absolute(set(env, 'TORCH_HOME'), env)[0] ?? join(cacheHome(env), 'torch')];
-  const isElsewhere = (path: string): boolean =>
-    path !== dir && !path.startsWith(`${dir}/`) && !unreachable.has(path);
+  const isElsewhere = (path: string): boolean => !liesIn(path, dir) && !unreachable.has(path);
   return {
     hubs: [...new Set(hubs.map((path) => resolve(path)))].filter(isElsewhere),
     torchHomes: torchHomes.filter(isElsewhere),

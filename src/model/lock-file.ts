@@ -1,7 +1,7 @@
 import { ModelCacheError, toModelCacheError } from '../errors.ts';
 import { isSha256 } from './digest.ts';
 import { parseModelSpec, type Selection } from './selection.ts';
-import { isAllowedTree, mayBeMirrored, overlapOf, type TreeName } from './tree.ts';
+import { isAllowedTree, mayBeMirrored, setApart, type Overlap, type TreeName } from './tree.ts';
 
 /**
  * What a locked start restores, as a text for people and git: the manifests by their digests, and the selection they
@@ -16,7 +16,7 @@ export interface Lock {
 
 /** As it is read: without the folders that overlap others, and without the manifests that only they explain. */
 export interface ReadLock extends Lock {
-  readonly leftOut: readonly { readonly folder: TreeName; readonly other: TreeName }[];
+  readonly leftOut: readonly Overlap[];
 }
 
 export interface LockedManifest {
@@ -79,11 +79,11 @@ export function parseLock(where: string, text: string): ReadLock {
         });
     }
   });
-  const { also, leftOut } = apart(lock.also);
-  const isLeftOut = (tree: TreeName): boolean =>
-    !isAllowedTree(tree, also) && leftOut.some(({ folder }) => folder === tree);
-  for (const { tree, at } of manifests.values()) {
-    if (!isAllowedTree(tree, also) && !isLeftOut(tree))
+  const { apart: also, overlapping: leftOut } = setApart(lock.also);
+  const restorable: LockedManifest[] = [];
+  for (const { tree, name, at } of manifests.values()) {
+    if (isAllowedTree(tree, also)) restorable.push({ tree, name });
+    else if (!leftOut.some(({ folder }) => folder === tree))
       throw invalid(`${at}: not a tree that can be restored`, {
         wanted: "a repo's folder, torch/hub/checkpoints, or a folder of an `also` line",
         found: shown(tree),
@@ -94,7 +94,7 @@ export function parseLock(where: string, text: string): ReadLock {
     selection: { models: [...lock.models].map(parseModelSpec), exclude: [...lock.exclude] },
     also,
     leftOut,
-    manifests: [...manifests.values()].flatMap(({ tree, name }) => (isLeftOut(tree) ? [] : [{ tree, name }])),
+    manifests: restorable,
   };
 }
 
@@ -129,17 +129,6 @@ function folderToMirror(tree: string): TreeName {
     wanted: 'a path relative to the dir',
     found: shown(tree),
   });
-}
-
-function apart(folders: Iterable<TreeName>): Pick<ReadLock, 'also' | 'leftOut'> {
-  const also: TreeName[] = [];
-  const leftOut: ReadLock['leftOut'][number][] = [];
-  for (const folder of folders) {
-    const other = overlapOf(folder, also);
-    if (other === undefined) also.push(folder);
-    else leftOut.push({ folder, other });
-  }
-  return { also, leftOut };
 }
 
 function checked<T>(at: string, text: string, parse: (text: string) => T): T {

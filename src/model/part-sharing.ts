@@ -213,8 +213,7 @@ export function partTimeOfOthers(
 /** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
 export function listen(before: Heard, race: Omit<Race, 'silent' | 'quiet'>, now: number): Heard {
   const { place, theirs } = race;
-  const { nexts: noNexts, silent: nobody } = NOTHING_HEARD;
-  const heard = before.of === place.of ? before : { ...before, of: place.of, nexts: noNexts, silent: nobody };
+  const heard = before.of === place.of ? before : NOTHING_HEARD;
   const nexts = new Map<number, { part: number; since: number }>();
   const silent = new Set(heard.silent);
   const since = before.theirs === theirs ? before.since : now;

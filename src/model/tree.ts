@@ -122,6 +122,26 @@ export function overlapOf(folder: TreeName, others: readonly TreeName[]): TreeNa
   return [TORCH_CHECKPOINTS, ...others].find((other) => isNested(other, folder));
 }
 
+/** Of folders to mirror, in their order: those that overlap nothing before them, and the others, each with what it overlaps. */
+export function setApart(folders: Iterable<TreeName>): {
+  readonly apart: readonly TreeName[];
+  readonly overlapping: readonly Overlap[];
+} {
+  const apart: TreeName[] = [];
+  const overlapping: Overlap[] = [];
+  for (const folder of folders) {
+    const other = overlapOf(folder, apart);
+    if (other === undefined) apart.push(folder);
+    else overlapping.push({ folder, other });
+  }
+  return { apart, overlapping };
+}
+
+export interface Overlap {
+  readonly folder: TreeName;
+  readonly other: TreeName;
+}
+
 /** Whether one of two folders lies in the other, or is it by another spelling: what is written to one changes the other. */
 export function isNested(one: TreeName, other: TreeName): boolean {
   return (

@@ -1,5 +1,5 @@
 import { ModelCacheError } from '../errors.ts';
-import { mayBeMirrored, overlapOf, type TreeName } from '../model/tree.ts';
+import { mayBeMirrored, setApart, type TreeName } from '../model/tree.ts';
 import { wrong, type RawSettings } from './raw.ts';
 
 /** One more folder to mirror, below the dir, and the variable to export its path as. */
@@ -23,14 +23,11 @@ export function parseAlso(text: string): AlsoFolder {
 
 /** Without those that overlap: no more than told, since an older version took them. */
 export function alsoOf(raw: RawSettings): readonly AlsoFolder[] {
-  const apart: AlsoFolder[] = [];
-  for (const folder of raw.list('also', parseAlso)) {
-    const named = apart.map(({ tree }) => tree);
-    const other = overlapOf(folder.tree, named);
-    if (other === undefined) apart.push(folder);
-    else raw.problems.push(overlaps(folder.tree, other, named.includes(other)));
-  }
-  return apart;
+  const folders = raw.list('also', parseAlso);
+  const { apart, overlapping } = setApart(folders.map(({ tree }) => tree));
+  for (const { folder, other } of overlapping)
+    raw.problems.push(overlaps(folder, other, apart.includes(other)));
+  return folders.filter(({ tree }) => apart.includes(tree));
 }
 
 function overlaps(folder: TreeName, other: TreeName, isNamed: boolean): ModelCacheError {

@@ -23,8 +23,10 @@ export function storeOf(
   // Its hint speaks of a default, and here there is none.
   if (problem !== undefined) return problem.cause instanceof ModelCacheError ? problem.cause : problem;
   if (url === undefined) return undefined;
-  const dirs = raw.has('dir') && url.kind === 'file' ? dirsOf(named, url.path) : [];
-  if (url.kind === 'file') return whyDirInStore(dirs, url.path) ?? url;
+  if (url.kind === 'file') {
+    const dirs = raw.has('dir') ? dirsOf(named, url.path) : [];
+    return whyDirInStore(dirs, url.path) ?? url;
+  }
   const bucketInEndpoint = whyBucketTwice(url.bucket, endpoint);
   if (bucketInEndpoint !== undefined) return bucketInEndpoint;
   const proxies = proxiesOf(raw);

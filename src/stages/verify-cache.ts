@@ -79,9 +79,9 @@ function danglingLinks(
   tree: LocalTree,
 ): readonly FileFailure[] {
   return Array.from(tree.links.values()).flatMap(({ path, target, to }) => {
+    if (to !== undefined && tree.files.has(to)) return [];
     const absolute = join(dir, tree.root, path);
-    const isFile = to !== undefined && tree.files.has(to);
-    if (isFile || unreachable.has(absolute) || !isDangling(absolute)) return [];
+    if (unreachable.has(absolute) || !isDangling(absolute)) return [];
     const error = new ModelCacheError(
       'file-missing',
       `${tree.root}/${path} of ${displayName(tree.tree)} leads nowhere`,
