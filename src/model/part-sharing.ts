@@ -99,6 +99,8 @@ export interface Race {
   readonly silent: ReadonlySet<number>;
   /** For how long nothing has come from anybody else, in milliseconds. */
   readonly quiet: number;
+  /** For how long this pod has listened to others, in milliseconds. */
+  readonly listening: number;
 }
 
 export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
@@ -134,7 +136,7 @@ type Work = ReadonlyMap<number, readonly number[]>;
 /** Parts at the front of a share are on their way, or will be before anybody could help. */
 const FRONT = 2;
 
-function workOf({ missing, inFlight, place, silent }: Omit<Race, 'quiet'>): Work {
+function workOf({ missing, inFlight, place, silent }: Omit<Race, 'quiet' | 'listening'>): Work {
   const { index: here, of } = place;
   const left = Map.groupBy([...missing, ...inFlight], (part) => placeOf(part, of));
   const shares = Array.from(left, ([index, share]) => [index, inOrderOf(index, share)] as const);
@@ -176,6 +178,8 @@ export interface Heard {
   readonly theirs: number;
   readonly since: number;
   readonly quiet: number;
+  readonly began: number | undefined;
+  readonly listening: number;
 }
 
 export const NOTHING_HEARD: Heard = {
@@ -185,6 +189,8 @@ export const NOTHING_HEARD: Heard = {
   theirs: -1,
   since: 0,
   quiet: 0,
+  began: undefined,
+  listening: 0,
 };
 
 /** A place is silent when what it is at takes so many times what a part takes from here, and longer than a look or two. */
@@ -211,8 +217,13 @@ export function partTimeOfOthers(
 }
 
 /** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
-export function listen(before: Heard, race: Omit<Race, 'silent' | 'quiet'>, now: number): Heard {
+export function listen(
+  before: Heard,
+  race: Omit<Race, 'silent' | 'quiet' | 'listening'>,
+  now: number,
+): Heard {
   const { place, theirs } = race;
+  const { began = now } = before;
   const heard = before.of === place.of ? before : NOTHING_HEARD;
   const nexts = new Map<number, { part: number; since: number }>();
   const silent = new Set(heard.silent);
@@ -224,7 +235,7 @@ export function listen(before: Heard, race: Omit<Race, 'silent' | 'quiet'>, now:
     nexts.set(index, { part, since: atItSince });
     if (now - atItSince > lateAfter(race)) silent.add(index);
   }
-  return { of: place.of, nexts, silent, theirs, since, quiet: now - since };
+  return { of: place.of, nexts, silent, theirs, since, quiet: now - since, began, listening: now - began };
 }
 
 /** Less than this of one's own speed may be the end of a pod that is gone. */
@@ -237,13 +248,15 @@ export function hasOthers(race: Race): boolean {
 
 /** Parts that this pod sent before it may believe that it is alone, where others have begun an upload too. */
 const UNTIL_ALONE = 4;
+/** They have had time to send something: who comes at the same moment may begin so much later. */
+const UNTIL_ALONE_MS = 500;
 const AT_ONCE_AT_FIRST = 1;
 const AT_ONCE_ALONE = 4;
 
 /** Most likely: whoever else has begun has sent next to nothing meanwhile. */
 function isAlone(race: Race): boolean {
-  const { place, mine, quiet } = race;
-  const isLeft = mine >= UNTIL_ALONE || (mine > 0 && quiet > lateAfter(race));
+  const { place, mine, quiet, listening } = race;
+  const isLeft = (mine >= UNTIL_ALONE && listening > UNTIL_ALONE_MS) || (mine > 0 && quiet > lateAfter(race));
   return !hasOthers(race) && (place.of === 1 || isLeft);
 }
 
@@ -270,7 +283,7 @@ const FIRST_PART_TIME_MS = 200;
 /** How old, in milliseconds, one's picture of the upload may be. */
 export function lookAgainAfter(race: Race): number {
   const { mine, partTime = FIRST_PART_TIME_MS } = race;
-  const isMostLikelyAlone = !hasOthers(race) && mine >= 2 * UNTIL_ALONE;
+  const isMostLikelyAlone = isAlone(race) && mine >= 2 * UNTIL_ALONE;
   return isMostLikelyAlone
     ? Math.min(5000, Math.max(1000, partTime))
     : Math.min(2000, Math.max(50, partTime / 4));

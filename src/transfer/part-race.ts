@@ -124,6 +124,7 @@ class PartRace {
       partTime: this.#partTime,
       silent: this.#heard.silent,
       quiet: this.#heard.quiet,
+      listening: this.#heard.listening,
     };
   }
 

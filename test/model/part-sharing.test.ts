@@ -94,6 +94,7 @@ describe('what a pod does next', () => {
     partTime: 1000,
     silent: new Set(),
     quiet: 0,
+    listening: 10_000,
     ...changes,
   });
   const many = Array.from({ length: 100 }, (_, index) => index + 1);
@@ -258,7 +259,7 @@ describe('pods that send a file together, by a simulated clock', () => {
     ['three of eight that are killed', 40, 8, 0, dying(2000), 1.2, 18],
     ['three of eight that are killed late', 40, 8, 0, dying(6000), 1.2, 18],
     ['one of two that is killed', 40, 2, 0, dying(2000), 1.05, 56],
-    ['two after two that were killed before', 170, 2, 2, () => ({ rate: 100 * MB }), 1.05, 10],
+    ['two after two that were killed before', 170, 2, 2, () => ({ rate: 100 * MB }), 1.05, 11],
     ['two after thirty that were killed before', 170, 2, 30, () => ({ rate: 100 * MB }), 1.1, 12],
     ['one after nine that were killed before', 170, 1, 9, () => ({ rate: 100 * MB }), 1, 17],
     ['four after four that were killed before', 170, 4, 4, () => alike, 1.2, 75],
@@ -279,6 +280,20 @@ describe('pods that send a file together, by a simulated clock', () => {
       }
     });
   }
+
+  test('who chooses sooner than others that came with it does not take their parts meanwhile', () => {
+    for (const first of [0, 1, 2, 3]) {
+      const pods = [0, 1, 2, 3].map((index) => ({
+        rate: 400 * MB,
+        joins: index,
+        chooses: index === first ? 150 : 450,
+      }));
+      for (let seed = 1; seed <= 12; seed += 1) {
+        const { ratio } = share(40, pods, seed);
+        assert.ok(ratio <= 1.2, `${ratio} times with the seed ${seed}, and ${first} the first`);
+      }
+    }
+  });
 });
 
 test('what a part took others is told by those that are there', () => {
@@ -299,6 +314,7 @@ describe('who is silent', () => {
     partTime: 1000,
     silent: new Set(),
     quiet: 0,
+    listening: 10_000,
     ...changes,
   });
 

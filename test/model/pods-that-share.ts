@@ -13,6 +13,8 @@ export interface Pod {
   readonly rate: number;
   /** Milliseconds after the first one. */
   readonly joins: number;
+  /** Milliseconds from then until it begins to send. */
+  readonly chooses?: number;
   /** When it is killed, in the same milliseconds. */
   readonly dies?: number;
 }
@@ -90,7 +92,7 @@ class SimulatedPod {
   }
 
   step(now: number, joined: readonly SimulatedPod[]): void {
-    if (this.seesAll) return;
+    if (this.seesAll || now < this.#pod.joins + (this.#pod.chooses ?? 0)) return;
     const hasEnded = this.#send(now);
     if (!hasEnded && now < this.#wakesAt) return;
     for (;;) {
@@ -149,6 +151,7 @@ class SimulatedPod {
       partTime: this.#partTime,
       silent: this.#heard.silent,
       quiet: this.#heard.quiet,
+      listening: this.#heard.listening,
     };
   }
 }

@@ -15,7 +15,7 @@ export class MemoryBucket {
   readonly calls: string[] = [];
   /** Bytes of parts that were sent, those of stopped requests included. */
   bytesSent = 0;
-  /** Milliseconds that 64 KiB take. */
+  /** Milliseconds that each piece takes, whatever its size. */
   pace = 0;
   /** What a call is answered with instead, when it gives an error. */
   refuse: (call: string, key: string, count: number) => ErrorCode | undefined = () => undefined;
