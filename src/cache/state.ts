@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { isCommit, isSha256, type Digests } from '../model/digest.ts';
-import { jsonShape, MAX_DEPTH, mostValuesIn } from '../model/json-shape.ts';
+import { unfolding } from '../model/json-shape.ts';
 import type { TreeName } from '../model/tree.ts';
 import { isAnotherBoot, thisBoot } from './boot.ts';
 import { layout } from './layout.ts';
@@ -10,8 +10,6 @@ import type { Owner } from './owner.ts';
 
 /** A few hundred thousand files. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** What these unfold to fits into memory anyway, and every start reads them. */
-const FEW_BYTES = 1024 * 1024;
 
 const StateSchema = v.object({
   version: v.literal(2),
@@ -169,9 +167,8 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 }
 
 function parsed(bytes: Buffer): unknown {
-  const { values, depth } = bytes.length <= FEW_BYTES ? { values: 0, depth: 0 } : jsonShape(bytes);
-  const isUnfolding = depth > MAX_DEPTH || values > mostValuesIn(bytes.length);
-  return isUnfolding ? undefined : JSON.parse(bytes.toString('utf8'));
+  const text = bytes.toString('utf8');
+  return unfolding(text) === undefined ? JSON.parse(text) : undefined;
 }
 
 /** Empty when it is not to be believed. A link is not followed, a pipe not waited for. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { ModelCacheError } from '../errors.ts';
 import { isCommit, isSha256 } from './digest.ts';
-import { jsonShape, MAX_DEPTH, mostValuesIn } from './json-shape.ts';
+import { MAX_DEPTH, mostValuesIn, unfolding } from './json-shape.ts';
 import type { TreeName } from './tree.ts';
 
 /**
@@ -77,8 +77,9 @@ export function parseManifest(tree: TreeName, name: string, bytes: Buffer): Name
   const where = `manifest ${name} of ${tree}`;
   refuseOversized(where, bytes);
   refuseWrongName(where, name, bytes);
-  refuseUnfolding(where, bytes);
-  const value = parseJson(where, bytes);
+  const text = bytes.toString('utf8');
+  refuseUnfolding(where, text);
+  const value = parseJson(where, text);
   refuseUnknownVersion(where, value);
   const result = v.safeParse(ManifestSchema, value, { abortEarly: true });
   if (!result.success) {
@@ -155,25 +156,25 @@ function refuseWrongName(where: string, name: string, bytes: Buffer): void {
   });
 }
 
-function refuseUnfolding(where: string, bytes: Buffer): void {
-  const { values, depth } = jsonShape(bytes);
+function refuseUnfolding(where: string, text: string): void {
+  const shape = unfolding(text);
+  if (shape === undefined) return;
+  const { values, depth } = shape;
   if (depth > MAX_DEPTH) {
     throw new ModelCacheError('manifest-invalid', `${where} is no manifest: it is nested too deeply`, {
       wanted: `at most ${MAX_DEPTH} levels`,
       found: `${depth}`,
     });
   }
-  const most = mostValuesIn(bytes.length);
-  if (values <= most) return;
   throw new ModelCacheError('manifest-invalid', `${where} is no manifest: it has too many values`, {
-    wanted: `at most ${most} in ${bytes.length} bytes`,
+    wanted: `at most ${mostValuesIn(text.length)} in ${text.length} characters`,
     found: `${values}`,
   });
 }
 
-function parseJson(where: string, bytes: Buffer): unknown {
+function parseJson(where: string, text: string): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(text);
   } catch (cause) {
     throw new ModelCacheError('manifest-invalid', `${where} is no JSON`, { cause });
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { jsonShape, type JsonShape } from '../../src/model/json-shape.ts';
+import { jsonShape, unfolding, type JsonShape } from '../../src/model/json-shape.ts';
 
 describe('the shape of JSON', () => {
   const rows: readonly (readonly [text: string, shape: JsonShape])[] = [
@@ -16,5 +16,21 @@ describe('the shape of JSON', () => {
     ['["never closed [[[,', { values: 2, depth: 1 }],
   ];
   for (const [text, shape] of rows)
-    test(JSON.stringify(text), () => assert.deepEqual(jsonShape(Buffer.from(text)), shape));
+    test(JSON.stringify(text), () => assert.deepEqual(jsonShape(text), shape));
+});
+
+describe('JSON that would fill memory', () => {
+  const inText = (text: string): string => JSON.stringify({ a: text });
+  for (const [what, text, isHarmful] of [
+    ['is none of few values, however deep', '{"a":'.repeat(8000), false],
+    ['is none whose strings have what values have between them', inText(',[{'.repeat(100_000)), false],
+    ['is one of many values', `[${'0,'.repeat(100_000)}0]`, true],
+    [
+      'is one of many values behind such strings',
+      `[${inText('[,'.repeat(9))},${'{},'.repeat(100_000)}0]`,
+      true,
+    ],
+    ['is one that is deep', `${'['.repeat(70_000)}"${'x'.repeat(1_000_000)}"${']'.repeat(70_000)}`, true],
+  ] as const)
+    test(what, () => assert.equal(unfolding(text) !== undefined, isHarmful));
 });
