@@ -53,8 +53,9 @@ type StateFile = v.InferOutput<typeof StateSchema>;
  * A state file that others could have written is not believed.
  */
 export class State {
-  readonly #file: StateFile;
-  /** What was proved here, by path. */
+  /** As it was read, or saved last. */
+  #file: StateFile;
+  /** What was proved here since, by path. */
   readonly #proved = new Map<string, Proved>();
   /** Done again, at saving, on what other runs have saved meanwhile. */
   readonly #changes: ((file: StateFile) => void)[] = [];
@@ -82,20 +83,18 @@ export class State {
    * size and times may be right, and its content not.
    */
   digestsOf(path: string, identity: string): Digests | undefined {
-    const [known, sha256, gitSha1, boot] = own(this.#file.proved, path) ?? [];
+    const [known, sha256, gitSha1, boot] = this.#entry(path) ?? [];
     const holds = known === identity && (boot === null || boot === thisBoot());
     return holds ? { ...(sha256 && { sha256 }), ...(gitSha1 && { gitSha1 }) } : undefined;
   }
 
   /** What is proved again after a boot has come from the disk, and was flushed. */
   remember(path: string, identity: string, digests: Digests, isFlushed = false): void {
-    const before = own(this.#file.proved, path);
+    const before = this.#entry(path);
     const isSame = before?.[0] === identity;
     const isOnDisk = isFlushed || (isSame && (before[3] === null || isAnotherBoot(before[3])));
     const { sha256 = null, gitSha1 = null } = { ...this.digestsOf(path, identity), ...digests };
-    const entry: Proved = [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()];
-    this.#file.proved[path] = entry;
-    this.#proved.set(path, entry);
+    this.#proved.set(path, [identity, sha256, gitSha1, isOnDisk ? null : thisBoot()]);
   }
 
   agreedRefs(tree: TreeName): ReadonlyMap<string, string> {
@@ -151,8 +150,13 @@ export class State {
     for (const [path, entry] of this.#proved) latest.proved[path] = entry;
     for (const change of this.#changes) change(latest);
     writePrivateFile(dir, layout.state(dir), JSON.stringify(latest), asked);
+    this.#file = latest;
     this.#proved.clear();
     this.#changes.length = 0;
+  }
+
+  #entry(path: string): Proved | undefined {
+    return this.#proved.get(path) ?? own(this.#file.proved, path);
   }
 
   #change(change: (file: StateFile) => void): void {
