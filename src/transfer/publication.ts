@@ -52,7 +52,8 @@ export class Publication {
     for (const [tree, linksOf] of this.#linksTo) {
       const paths = new Set(fetched.get(tree)?.map(({ path }) => path));
       for (const to of linksOf.keys()) {
-        await pace();
+        const pause = pace();
+        if (pause !== undefined) await pause;
         signal.throwIfAborted();
         if (!paths.has(to)) this.#publishLinksTo(tree, to);
       }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isInterrupted, toModelCacheError } from '../errors.ts';
 import { clearLeftovers } from '../cache/leftovers.ts';
 import { filesAtOnce, withinOpenFiles } from './files-at-once.ts';
@@ -89,8 +90,6 @@ class RestoreRun {
       ({ file }) => file.size,
       smallAtOnce,
     );
-    const sideBySide = (count: number, work: () => Promise<void>): Promise<void>[] =>
-      Array.from({ length: count }, work);
     const results = await Promise.allSettled([
       ...sideBySide(filesAtOnce(), async () => {
         for (const item of large) await this.#fetchLarge(item);
@@ -165,7 +164,8 @@ class RestoreRun {
   ): Promise<void> {
     const files = [];
     for (const item of items) {
-      await this.#pace();
+      const pause = this.#pace();
+      if (pause !== undefined) await pause;
       this.#signal.throwIfAborted();
       const isPrepared = succeeds(
         () => this.#publication.prepare(item),
@@ -213,6 +213,16 @@ class RestoreRun {
     this.#signal.throwIfAborted();
     this.#publication.publish(item, stagedPath, verified);
   }
+}
+
+const BEGUN_AT_ONCE = 8;
+
+/** Some a turn: what the first have asked for is on its way while the others get ready. */
+function sideBySide(count: number, work: () => Promise<void>): Promise<void>[] {
+  return Array.from({ length: count }, async (_, place) => {
+    for (let turn = BEGUN_AT_ONCE; turn <= place; turn += BEGUN_AT_ONCE) await nextTurn();
+    await work();
+  });
 }
 
 /** Files of one size in any order: pods that start together ask for different ones. */
