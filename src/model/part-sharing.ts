@@ -84,7 +84,7 @@ export function mayBeMd5(etag: string): boolean {
 }
 
 /** What a pod sees of an upload that it takes part in. */
-export interface Race {
+interface Seen {
   /** Parts that are neither in the bucket nor on their way from here. */
   readonly missing: readonly number[];
   /** On their way from here. */
@@ -95,6 +95,10 @@ export interface Race {
   readonly theirs: number;
   /** What one part takes from here, in milliseconds; before one was sent, what it took others. Undefined: nobody knows. */
   readonly partTime: number | undefined;
+}
+
+/** And hears of the others. */
+interface Hearing {
   /** Places from which nothing comes. */
   readonly silent: ReadonlySet<number>;
   /** For how long nothing has come from anybody else, in milliseconds. */
@@ -102,6 +106,8 @@ export interface Race {
   /** For how long this pod has listened to others, in milliseconds. */
   readonly listening: number;
 }
+
+export interface Race extends Seen, Hearing {}
 
 export type Move = { readonly kind: 'send'; readonly part: number } | { readonly kind: 'wait' };
 
@@ -136,7 +142,7 @@ type Work = ReadonlyMap<number, readonly number[]>;
 /** Parts at the front of a share are on their way, or will be before anybody could help. */
 const FRONT = 2;
 
-function workOf({ missing, inFlight, place, silent }: Omit<Race, 'quiet' | 'listening'>): Work {
+function workOf({ missing, inFlight, place, silent }: Seen & Pick<Hearing, 'silent'>): Work {
   const { index: here, of } = place;
   const left = Map.groupBy([...missing, ...inFlight], (part) => placeOf(part, of));
   const shares = Array.from(left, ([index, share]) => [index, inOrderOf(index, share)] as const);
@@ -168,18 +174,16 @@ function rankOf(place: number, part: number): number {
   return Math.imul(Math.imul(part, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b), 0xc2b2ae35) >>> 0;
 }
 
-/** What has been heard of the other places. */
-export interface Heard {
+/** What has been heard of the other places, and by what more is told the next time. */
+export interface Heard extends Hearing {
   readonly of: number;
   /** What each is at, and since when. */
   readonly nexts: ReadonlyMap<number, { readonly part: number; readonly since: number }>;
-  readonly silent: ReadonlySet<number>;
   /** How many parts had come from them, and since when. */
   readonly theirs: number;
   readonly since: number;
-  readonly quiet: number;
+  /** When the listening began. */
   readonly began: number | undefined;
-  readonly listening: number;
 }
 
 export const NOTHING_HEARD: Heard = {
@@ -199,7 +203,7 @@ const LATE_AT_LEAST_MS = 800;
 /** Where there is nothing to compare with. */
 const LATE_AT_FIRST_MS = 5000;
 
-function lateAfter({ partTime }: Pick<Race, 'partTime'>): number {
+function lateAfter({ partTime }: Seen): number {
   return partTime === undefined ? LATE_AT_FIRST_MS : Math.max(LATE_AT_LEAST_MS, LATE * partTime);
 }
 
@@ -217,23 +221,19 @@ export function partTimeOfOthers(
 }
 
 /** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
-export function listen(
-  before: Heard,
-  race: Omit<Race, 'silent' | 'quiet' | 'listening'>,
-  now: number,
-): Heard {
-  const { place, theirs } = race;
+export function listen(before: Heard, seen: Seen, now: number): Heard {
+  const { place, theirs } = seen;
   const { began = now } = before;
   const heard = before.of === place.of ? before : NOTHING_HEARD;
   const nexts = new Map<number, { part: number; since: number }>();
   const silent = new Set(heard.silent);
   const since = before.theirs === theirs ? before.since : now;
-  for (const [index, [part]] of workOf({ ...race, silent })) {
+  for (const [index, [part]] of workOf({ ...seen, silent })) {
     if (part === undefined || index === place.index) continue;
     const known = heard.nexts.get(index);
     const atItSince = known?.part === part ? known.since : now;
     nexts.set(index, { part, since: atItSince });
-    if (now - atItSince > lateAfter(race)) silent.add(index);
+    if (now - atItSince > lateAfter(seen)) silent.add(index);
   }
   return { of: place.of, nexts, silent, theirs, since, quiet: now - since, began, listening: now - began };
 }
