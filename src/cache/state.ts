@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { isCommit, isSha256, type Digests } from '../model/digest.ts';
-import { unfolding } from '../model/json-shape.ts';
+import { tooMuchIn } from '../model/json-shape.ts';
 import type { TreeName } from '../model/tree.ts';
 import { isAnotherBoot, thisBoot } from './boot.ts';
 import { layout } from './layout.ts';
@@ -172,7 +172,7 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 
 function parsed(bytes: Buffer): unknown {
   const text = bytes.toString('utf8');
-  return unfolding(text) === undefined ? JSON.parse(text) : undefined;
+  return tooMuchIn(text) === undefined ? JSON.parse(text) : undefined;
 }
 
 /** Empty when it is not to be believed. A link is not followed, a pipe not waited for. */

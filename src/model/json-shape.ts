@@ -1,26 +1,57 @@
 /**
- * The densest manifest, or state of a dir, has more characters for each value, and the deepest is less deep: other JSON is
- * made to fill memory.
+ * The densest manifest, or state of a dir, has more characters for each value and for each array or object, and the
+ * deepest is less deep: other JSON is made to fill memory.
  */
-export const MAX_DEPTH = 32;
-const MIN_CHARACTERS_OF_VALUE = 8;
-const FEW_VALUES = 8192;
+const MAX_DEPTH = 32;
+const FEW = 8192;
+const CHARACTERS_OF_VALUE = 8;
+/** One in each other, with a name of its own in each, takes two hundred bytes. */
+const CHARACTERS_OF_OPENED = 20;
 /** So many in each other are a few MiB, and no harm. */
-const FEW_OPEN = 65_536;
+const FEW_OPENED = 65_536;
 
 export interface JsonShape {
-  /** At least as many as there are. */
+  /** At least as many as there are, arrays and objects included. */
   readonly values: number;
-  /** Arrays and objects in each other. */
+  /** Arrays and objects. */
+  readonly opened: number;
+  /** Those in each other. */
   readonly depth: number;
 }
 
+/** In words for a message. */
+export interface TooMuch {
+  readonly says: string;
+  readonly wanted: string;
+  readonly found: string;
+}
+
 /**
- * What JSON would unfold to, without unfolding it: `[{},{},...]` takes twenty times its size in memory, which is how a
- * small text can end a process. What is no JSON has some shape, too.
+ * What is too much in JSON, before it is unfolded: `[{},{},...]` takes twenty times its size in memory, which is how a
+ * small text can end a process. Undefined of a text that does no harm.
  */
+export function tooMuchIn(text: string): TooMuch | undefined {
+  if (hasFew(text)) return undefined;
+  const { values, opened, depth } = jsonShape(text);
+  const most = mostIn(text);
+  const inText = `in ${text.length} characters`;
+  if (depth > MAX_DEPTH)
+    return { says: 'it is nested too deeply', wanted: `at most ${MAX_DEPTH} levels`, found: `${depth}` };
+  if (values > most.values)
+    return { says: 'it has too many values', wanted: `at most ${most.values} ${inText}`, found: `${values}` };
+  if (opened > most.opened)
+    return {
+      says: 'it has too many arrays and objects',
+      wanted: `at most ${most.opened} ${inText}`,
+      found: `${opened}`,
+    };
+  return undefined;
+}
+
+/** What is no JSON has some shape, too. */
 export function jsonShape(text: string): JsonShape {
-  let values = 1;
+  let commas = 0;
+  let opened = 0;
   let depth = 0;
   let open = 0;
   let isInString = false;
@@ -30,32 +61,29 @@ export function jsonShape(text: string): JsonShape {
       if (character === '\\') index += 1;
       else if (character === '"') isInString = false;
     } else if (character === '"') isInString = true;
-    else if (character === ',') values += 1;
+    else if (character === ',') commas += 1;
     else if (character === '[' || character === '{') {
-      values += 1;
+      opened += 1;
       open += 1;
       depth = Math.max(depth, open);
     } else if (character === ']' || character === '}') open -= 1;
   }
-  return { values, depth };
+  return { values: 1 + commas + opened, opened, depth };
 }
 
-/** Its shape, where that is too deep, or has too many values; undefined of a text that does no harm. */
-export function unfolding(text: string): JsonShape | undefined {
-  if (hasFew(text)) return undefined;
-  const shape = jsonShape(text);
-  return shape.depth > MAX_DEPTH || shape.values > mostValuesIn(text.length) ? shape : undefined;
-}
-
-/** `characters` of its text. */
-export function mostValuesIn(characters: number): number {
-  return FEW_VALUES + Math.floor(characters / MIN_CHARACTERS_OF_VALUE);
+function mostIn({ length }: string): Pick<JsonShape, 'values' | 'opened'> {
+  return {
+    values: FEW + Math.floor(length / CHARACTERS_OF_VALUE),
+    opened: FEW + Math.floor(length / CHARACTERS_OF_OPENED),
+  };
 }
 
 /** By what nearly all texts can be told in a tenth of the time. What is in strings counts, too. */
 function hasFew(text: string): boolean {
-  const open = countOf(text, '[') + countOf(text, '{');
-  return open <= FEW_OPEN && open + countOf(text, ',') < mostValuesIn(text.length);
+  const most = mostIn(text);
+  const opened = countOf(text, '[') + countOf(text, '{');
+  if (opened > Math.min(FEW_OPENED, most.opened)) return false;
+  return opened + countOf(text, ',') < most.values;
 }
 
 function countOf(text: string, character: string): number {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { ModelCacheError } from '../errors.ts';
 import { isCommit, isSha256 } from './digest.ts';
-import { MAX_DEPTH, mostValuesIn, unfolding } from './json-shape.ts';
+import { tooMuchIn } from './json-shape.ts';
 import type { TreeName } from './tree.ts';
 
 /**
@@ -157,19 +157,10 @@ function refuseWrongName(where: string, name: string, bytes: Buffer): void {
 }
 
 function refuseUnfolding(where: string, text: string): void {
-  const shape = unfolding(text);
-  if (shape === undefined) return;
-  const { values, depth } = shape;
-  if (depth > MAX_DEPTH) {
-    throw new ModelCacheError('manifest-invalid', `${where} is no manifest: it is nested too deeply`, {
-      wanted: `at most ${MAX_DEPTH} levels`,
-      found: `${depth}`,
-    });
-  }
-  throw new ModelCacheError('manifest-invalid', `${where} is no manifest: it has too many values`, {
-    wanted: `at most ${mostValuesIn(text.length)} in ${text.length} characters`,
-    found: `${values}`,
-  });
+  const tooMuch = tooMuchIn(text);
+  if (tooMuch === undefined) return;
+  const { says, wanted, found } = tooMuch;
+  throw new ModelCacheError('manifest-invalid', `${where} is no manifest: ${says}`, { wanted, found });
 }
 
 function parseJson(where: string, text: string): unknown {

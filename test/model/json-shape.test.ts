@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { jsonShape, unfolding, type JsonShape } from '../../src/model/json-shape.ts';
+import { jsonShape, tooMuchIn, type JsonShape } from '../../src/model/json-shape.ts';
 
 describe('the shape of JSON', () => {
   const rows: readonly (readonly [text: string, shape: JsonShape])[] = [
-    ['', { values: 1, depth: 0 }],
-    ['1', { values: 1, depth: 0 }],
-    ['[]', { values: 2, depth: 1 }],
-    ['[1,2,3]', { values: 4, depth: 1 }],
-    ['{"a":{"b":[1]},"c":2}', { values: 5, depth: 3 }],
-    ['[[],[[]],[]]', { values: 8, depth: 3 }],
-    ['["[[[{{{,,,"]', { values: 2, depth: 1 }],
-    [String.raw`["\"[,", "\\", [","]]`, { values: 5, depth: 2 }],
-    [']]]][', { values: 2, depth: 0 }],
-    ['["never closed [[[,', { values: 2, depth: 1 }],
+    ['', { values: 1, opened: 0, depth: 0 }],
+    ['1', { values: 1, opened: 0, depth: 0 }],
+    ['[]', { values: 2, opened: 1, depth: 1 }],
+    ['[1,2,3]', { values: 4, opened: 1, depth: 1 }],
+    ['{"a":{"b":[1]},"c":2}', { values: 5, opened: 3, depth: 3 }],
+    ['[[],[[]],[]]', { values: 8, opened: 5, depth: 3 }],
+    ['["[[[{{{,,,"]', { values: 2, opened: 1, depth: 1 }],
+    [String.raw`["\"[,", "\\", [","]]`, { values: 5, opened: 2, depth: 2 }],
+    [']]]][', { values: 2, opened: 1, depth: 0 }],
+    ['["never closed [[[,', { values: 2, opened: 1, depth: 1 }],
   ];
   for (const [text, shape] of rows)
     test(JSON.stringify(text), () => assert.deepEqual(jsonShape(text), shape));
@@ -30,7 +30,12 @@ describe('JSON that would fill memory', () => {
       `[${inText('[,'.repeat(9))},${'{},'.repeat(100_000)}0]`,
       true,
     ],
+    [
+      'is one of objects in each other, each with a name',
+      `[${Array.from({ length: 4000 }, () => `${'{"9999":'.repeat(30)}1${'}'.repeat(30)}`).join()}]`,
+      true,
+    ],
     ['is one that is deep', `${'['.repeat(70_000)}"${'x'.repeat(1_000_000)}"${']'.repeat(70_000)}`, true],
   ] as const)
-    test(what, () => assert.equal(unfolding(text) !== undefined, isHarmful));
+    test(what, () => assert.equal(tooMuchIn(text) !== undefined, isHarmful));
 });
