@@ -182,7 +182,7 @@ export interface Heard extends Hearing {
   /** How many parts had come from them, and since when. */
   readonly theirs: number;
   readonly since: number;
-  /** When the listening began. */
+  /** When the listening began: before anything can be sent, nobody is silent. */
   readonly began: number | undefined;
 }
 
@@ -223,11 +223,11 @@ export function partTimeOfOthers(
 /** The same a while later, `now` in milliseconds. A pod that was killed is silent from then on, and so is one that crawls. */
 export function listen(before: Heard, seen: Seen, now: number): Heard {
   const { place, theirs } = seen;
-  const { began = now } = before;
+  const began = before.began ?? (canSend(seen) ? now : undefined);
   const heard = before.of === place.of ? before : NOTHING_HEARD;
   const nexts = new Map<number, { part: number; since: number }>();
   const silent = new Set(heard.silent);
-  const since = before.theirs === theirs ? before.since : now;
+  const since = before.began !== undefined && before.theirs === theirs ? before.since : now;
   for (const [index, [part]] of workOf({ ...seen, silent })) {
     if (part === undefined || index === place.index) continue;
     const known = heard.nexts.get(index);
@@ -235,7 +235,13 @@ export function listen(before: Heard, seen: Seen, now: number): Heard {
     nexts.set(index, { part, since: atItSince });
     if (now - atItSince > lateAfter(seen)) silent.add(index);
   }
-  return { of: place.of, nexts, silent, theirs, since, quiet: now - since, began, listening: now - began };
+  const listening = now - (began ?? now);
+  return { of: place.of, nexts, silent, theirs, since, quiet: now - since, began, listening };
+}
+
+/** Until the file is proved, nothing is; and the others, who hold the same file, most likely send nothing either. */
+function canSend({ missing, inFlight }: Seen): boolean {
+  return missing.length + inFlight.length > 0;
 }
 
 /** Less than this of one's own speed may be the end of a pod that is gone. */

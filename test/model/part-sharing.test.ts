@@ -281,19 +281,33 @@ describe('pods that send a file together, by a simulated clock', () => {
     });
   }
 
-  test('who chooses sooner than others that came with it does not take their parts meanwhile', () => {
-    for (const first of [0, 1, 2, 3]) {
-      const pods = [0, 1, 2, 3].map((index) => ({
-        rate: 400 * MB,
-        joins: index,
-        chooses: index === first ? 150 : 450,
-      }));
-      for (let seed = 1; seed <= 12; seed += 1) {
-        const { ratio } = share(40, pods, seed);
-        assert.ok(ratio <= 1.2, `${ratio} times with the seed ${seed}, and ${first} the first`);
+  for (const [what, rate, begins] of [
+    [
+      'a pod that chooses sooner',
+      400 * MB,
+      (isFirst: boolean) => ({ chooses: isFirst ? 150 : 450, proves: 0 }),
+    ],
+    [
+      'one whose file is proved sooner',
+      400 * MB,
+      (isFirst: boolean) => ({ chooses: 0, proves: isFirst ? 1000 : 1300 }),
+    ],
+    [
+      'one whose large file is proved sooner',
+      250 * MB,
+      (isFirst: boolean) => ({ chooses: 0, proves: isFirst ? 3000 : 3400 }),
+    ],
+  ] as const) {
+    test(`${what} than the others that came with it does not take their parts meanwhile`, () => {
+      for (const first of [0, 1, 2, 3]) {
+        const pods = [0, 1, 2, 3].map((joins) => Object.assign(begins(joins === first), { rate, joins }));
+        for (let seed = 1; seed <= 12; seed += 1) {
+          const { ratio } = share(40, pods, seed);
+          assert.ok(ratio <= 1.2, `${ratio} times with the seed ${seed}, and ${first} the first`);
+        }
       }
-    }
-  });
+    });
+  }
 });
 
 test('what a part took others is told by those that are there', () => {

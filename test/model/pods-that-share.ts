@@ -13,8 +13,10 @@ export interface Pod {
   readonly rate: number;
   /** Milliseconds after the first one. */
   readonly joins: number;
-  /** Milliseconds from then until it begins to send. */
+  /** Milliseconds from then until it begins to look and to send. */
   readonly chooses?: number;
+  /** Milliseconds from when it joins until its file is proved: nothing is sent before. */
+  readonly proves?: number;
   /** When it is killed, in the same milliseconds. */
   readonly dies?: number;
 }
@@ -70,6 +72,7 @@ class SimulatedPod {
   #partTime: number | undefined;
   #wakesAt = 0;
   #isToListen = false;
+  #isProved = false;
 
   constructor(pod: Pod, parts: number, bucket: Map<number, number>, random: () => number, dead: number) {
     this.#dead = dead;
@@ -93,6 +96,7 @@ class SimulatedPod {
 
   step(now: number, joined: readonly SimulatedPod[]): void {
     if (this.seesAll || now < this.#pod.joins + (this.#pod.chooses ?? 0)) return;
+    this.#isProved = now >= this.#pod.joins + (this.#pod.proves ?? 0);
     const hasEnded = this.#send(now);
     if (!hasEnded && now < this.#wakesAt) return;
     for (;;) {
@@ -143,7 +147,7 @@ class SimulatedPod {
   #race(): Race {
     const numbers = Array.from({ length: this.#parts }, (_, index) => index + 1);
     return {
-      missing: numbers.filter((part) => !this.#seen.has(part) && !this.#inFlight.has(part)),
+      missing: numbers.filter((part) => this.#isProved && !this.#seen.has(part) && !this.#inFlight.has(part)),
       inFlight: [...this.#inFlight.keys()],
       place: this.#place,
       mine: this.#mine.size,
