@@ -1,3 +1,4 @@
+import type { Heap } from '../measure/heaps.ts';
 import { totalOf, type MemoryKinds } from '../measure/memory-kinds.ts';
 
 /** What a run had in memory when that was most. */
@@ -7,6 +8,19 @@ export function formatMemory(kinds: MemoryKinds): string {
     `In memory when that was most: ${mib(totalOf(kinds))} MiB, of which pages of Node's program and of libraries ${mib(files)}, malloc ${mib(malloc)}, ` +
     `V8's heaps, stacks and buffers ${mib(others)}.`
   );
+}
+
+/** What V8 held, and what of it was in use. */
+export function formatHeaps(heaps: readonly Heap[]): string {
+  const [held, alive] = [sum(heaps.map((heap) => heap.held)), sum(heaps.map((heap) => heap.alive))];
+  return (
+    `V8 held ${mib(held)} MiB for the heaps of ${heaps.length === 1 ? '1 thread' : `${heaps.length} threads`}, ` +
+    `of which ${mib(alive)} were in use after the last full collections.`
+  );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function mib(bytes: number): string {

@@ -7,11 +7,12 @@ import * as modelCache from '../contestants/model-cache.ts';
 import { F5, manyFiles, SMALL_FILES } from '../data-sets.ts';
 import type { Entrant } from '../measure/race.ts';
 import { BuiltSources } from '../measure/built-sources.ts';
+import { heapsIn, watchingHeaps, type Heap } from '../measure/heaps.ts';
 import { mostMemoryOf } from '../measure/memory-kinds.ts';
 import { processorSeconds } from '../measure/processors.ts';
 import { threadTimesOf } from '../measure/thread-times.ts';
 import { profileOf, type CpuProfile, type ThreadProfile } from '../report/cpu-profile.ts';
-import { formatMemory } from '../report/memory-words.ts';
+import { formatHeaps, formatMemory } from '../report/memory-words.ts';
 import { formatThreads, type RunTimes } from '../report/thread-table.ts';
 import type { Table } from '../report/table.ts';
 import { FreshMinio } from '../stores/fresh-minio.ts';
@@ -64,7 +65,7 @@ const WORKS: readonly Work[] = [
 export async function threads(place: Workplace): Promise<readonly Table[]> {
   if (!place.options.tools.includes('model-cache')) return [];
   const text = [
-    'Ours alone, one run each for the times, one under `node --cpu-prof` for what they were spent on, and one for the memory; a name with a slash is a folder of `src/`, and shares below 3 % are left out. A thread that is neither on a ' +
+    'Ours alone, one run each for the times, one under `node --cpu-prof` for what they were spent on, one for the memory, and one with `bench/measure/heap-watch.cjs` for what V8 has of it; a name with a slash is a folder of `src/`, and shares below 3 % are left out. A thread that is neither on a ' +
       'processor nor ready for one waits: for bytes, for a disk, or for another thread.',
   ];
   const look: Look = ({ site, stored }, contestant = modelCache.restore) =>
@@ -90,14 +91,15 @@ function overLink(what: string, over: OverLink): Work {
   return [`${what} over ${linkWords(over)}`, run];
 }
 
-/** Once for the times, once for what they were spent on, and once for the memory. */
+/** Once for the times, once for what they were spent on, once for the memory, and once for what V8 has of it. */
 async function lookAt(place: Workplace, site: Site, entrant: Entrant): Promise<string> {
   const folder = mkdtempSync(join(place.scratch.dir, 'profiles-'));
   try {
     const times = await once(entrant, (command) => timed(site, command));
     const profiles = await once(entrant, (command) => profiled(site, command, folder));
     const memory = await once(entrant, ({ argv, env }) => toTheEnd(site, argv, env, mostMemoryOf));
-    return [formatThreads(times, profiles), formatMemory(memory)].join('\n\n');
+    const heaps = await once(entrant, (command) => heapsOf(site, command, folder));
+    return [formatThreads(times, profiles), `${formatMemory(memory)} ${formatHeaps(heaps)}`].join('\n\n');
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -130,18 +132,21 @@ async function profiled(
   folder: string,
 ): Promise<readonly ThreadProfile[]> {
   const [node = '', ...rest] = argv;
-  await toTheEnd(
-    site,
-    [node, '--cpu-prof', `--cpu-prof-interval=${SAMPLE_US}`, `--cpu-prof-dir=${folder}`, ...rest],
-    env,
-    threadTimesOf,
-  );
+  const flags = ['--cpu-prof', `--cpu-prof-interval=${SAMPLE_US}`, `--cpu-prof-dir=${folder}`];
+  await toTheEnd(site, [node, ...flags, ...rest], env, threadTimesOf);
   const sources = new BuiltSources();
   return readdirSync(folder).map((name) =>
     profileOf(JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile, (frame) =>
       sources.of(frame),
     ),
   );
+}
+
+async function heapsOf(site: Site, { argv, env }: Command, scratch: string): Promise<readonly Heap[]> {
+  const folder = mkdtempSync(join(scratch, 'heaps-'));
+  const [node = '', ...rest] = argv;
+  await toTheEnd(site, [node, ...watchingHeaps(folder), ...rest], env, threadTimesOf);
+  return heapsIn(folder);
 }
 
 async function toTheEnd<T>(
