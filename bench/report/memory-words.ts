@@ -1,5 +1,6 @@
 import type { Heap } from '../measure/heaps.ts';
 import { totalOf, type MemoryKinds } from '../measure/memory-kinds.ts';
+import { sum } from '../measure/run.ts';
 
 /** What a run had in memory when that was most. */
 export function formatMemory(kinds: MemoryKinds): string {
@@ -17,10 +18,6 @@ export function formatHeaps(heaps: readonly Heap[]): string {
     `V8 held ${mib(held)} MiB for the heaps of ${heaps.length === 1 ? '1 thread' : `${heaps.length} threads`}, ` +
     `of which ${mib(alive)} were in use after the last full collections.`
   );
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function mib(bytes: number): string {

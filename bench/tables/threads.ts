@@ -126,14 +126,9 @@ async function timed(site: Site, { argv, env }: Command): Promise<RunTimes> {
   };
 }
 
-async function profiled(
-  site: Site,
-  { argv, env }: Command,
-  folder: string,
-): Promise<readonly ThreadProfile[]> {
-  const [node = '', ...rest] = argv;
+async function profiled(site: Site, command: Command, folder: string): Promise<readonly ThreadProfile[]> {
   const flags = ['--cpu-prof', `--cpu-prof-interval=${SAMPLE_US}`, `--cpu-prof-dir=${folder}`];
-  await toTheEnd(site, [node, ...flags, ...rest], env, threadTimesOf);
+  await underNode(flags, site, command);
   const sources = new BuiltSources();
   return readdirSync(folder).map((name) =>
     profileOf(JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile, (frame) =>
@@ -142,11 +137,16 @@ async function profiled(
   );
 }
 
-async function heapsOf(site: Site, { argv, env }: Command, scratch: string): Promise<readonly Heap[]> {
+async function heapsOf(site: Site, command: Command, scratch: string): Promise<readonly Heap[]> {
   const folder = mkdtempSync(join(scratch, 'heaps-'));
-  const [node = '', ...rest] = argv;
-  await toTheEnd(site, [node, ...watchingHeaps(folder), ...rest], env, threadTimesOf);
+  await underNode(watchingHeaps(folder), site, command);
   return heapsIn(folder);
+}
+
+/** Runs a program of Node's with more flags than it is run with; what is found of it is for the caller to read. */
+async function underNode(flags: readonly string[], site: Site, { argv, env }: Command): Promise<void> {
+  const [node = '', ...rest] = argv;
+  await toTheEnd(site, [node, ...flags, ...rest], env, threadTimesOf);
 }
 
 async function toTheEnd<T>(

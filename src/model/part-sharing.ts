@@ -190,7 +190,7 @@ export const NOTHING_HEARD: Heard = {
   of: 1,
   nexts: new Map(),
   silent: new Set(),
-  theirs: -1,
+  theirs: 0,
   since: 0,
   quiet: 0,
   began: undefined,

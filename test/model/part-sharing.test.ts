@@ -259,7 +259,7 @@ describe('pods that send a file together, by a simulated clock', () => {
     ['three of eight that are killed', 40, 8, 0, dying(2000), 1.2, 18],
     ['three of eight that are killed late', 40, 8, 0, dying(6000), 1.2, 18],
     ['one of two that is killed', 40, 2, 0, dying(2000), 1.05, 56],
-    ['two after two that were killed before', 170, 2, 2, () => ({ rate: 100 * MB }), 1.05, 11],
+    ['two after two that were killed before', 170, 2, 2, () => ({ rate: 100 * MB }), 1.05, 10.2],
     ['two after thirty that were killed before', 170, 2, 30, () => ({ rate: 100 * MB }), 1.1, 12],
     ['one after nine that were killed before', 170, 1, 9, () => ({ rate: 100 * MB }), 1, 17],
     ['four after four that were killed before', 170, 4, 4, () => alike, 1.2, 75],
