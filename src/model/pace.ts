@@ -22,6 +22,17 @@ export interface PaceBounds {
   readonly partBytes: number;
 }
 
+/** What of those who receive is known since it was asked for last. */
+export interface Load {
+  /** Of the time, the share in which none of them could have received more; 0 to 1. */
+  readonly share: number;
+  /** Threads that receive. */
+  readonly receivers: number;
+}
+
+/** Where nothing is known of them. */
+export const NO_LOAD: Load = { share: 0, receivers: 0 };
+
 /** What was seen since the sample before. */
 export interface PaceSample {
   /** Milliseconds, of any clock that only goes forward. */
@@ -32,6 +43,8 @@ export interface PaceSample {
   readonly isFull: boolean;
   /** Whoever receives had hardly a pause: more requests bring nothing sooner. */
   readonly isBusy: boolean;
+  /** Threads that receive, each of which one request can keep busy. */
+  readonly receivers: number;
   /** The store has said that it is too much. */
   readonly isThrottled: boolean;
 }
@@ -39,9 +52,12 @@ export interface PaceSample {
 const MiB = 1024 * 1024;
 /** Requests begin and end at multiples of it, but for where what is missing does; stores keep objects in such blocks. */
 const GRAIN_BYTES = 1 * MiB;
-/** Enough for a server nearby; with more, the beginning of a file comes no sooner than its end, and waits to be hashed. */
+/** Enough for a server nearby. */
 const NEARBY = 4;
 const FEWEST = 2;
+/** Requests side by side span so much together, where that leaves each its due: a file is hashed from its beginning on. */
+const SPAN_BYTES = 128 * MiB;
+const DUE_BYTES = 16 * MiB;
 /** With more, what is left of a file near its end is too little for parts of the format. */
 const MANY = 32;
 /** What is done sooner is not worth its request. */
@@ -70,7 +86,7 @@ export function firstPace(roundTripMs: number | undefined, bounds: PaceBounds): 
  */
 export function nextPace(
   pace: Pace,
-  { now, rate, isFull, isBusy, isThrottled }: PaceSample,
+  { now, rate, isFull, isBusy, receivers, isThrottled }: PaceSample,
   bounds: PaceBounds,
 ): Pace {
   const { width, smallWidth, leastPart, trial, restsUntil } = pace;
@@ -86,7 +102,8 @@ export function nextPace(
     };
   }
   if (isBusy) {
-    const narrower = Math.max(Math.min(NEARBY, width), Math.floor(width / GROWTH));
+    const fewest = Math.max(FEWEST, receivers);
+    const narrower = Math.max(Math.min(fewest, width), Math.floor(width / GROWTH));
     return { ...pace, width: narrower, trial: undefined };
   }
   if (!isFull) return { ...pace, trial: undefined };
@@ -104,7 +121,8 @@ export function nextPace(
 export function partBytes({ width, leastPart }: Pace, left: number, bounds: PaceBounds, rate = 0): number {
   const share = Math.ceil(left / (2 * width) / GRAIN_BYTES) * GRAIN_BYTES;
   const least = Math.floor(((rate / width) * LEAST_SECONDS) / GRAIN_BYTES) * GRAIN_BYTES;
-  return Math.max(leastPart, Math.min(bounds.partBytes, Math.max(share, least)));
+  const most = Math.min(bounds.partBytes, Math.max(DUE_BYTES, SPAN_BYTES / width));
+  return Math.max(leastPart, Math.min(most, Math.max(share, least)));
 }
 
 /**

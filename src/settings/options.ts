@@ -120,7 +120,7 @@ export const OPTIONS = {
   },
   partSize: {
     flags: '--part-size <MiB>',
-    help: 'ask for at most so much of an object at once; how much is measured (default: 16)',
+    help: 'ask for at most so much of an object at once; how much is measured (default: 64)',
     commands: ['init'],
   },
   timeout: {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { ModelCacheError } from '../errors.ts';
+import type { Load } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { partsOf } from '../model/proof.ts';
 import { NoThread } from '../threads/start.ts';
@@ -108,7 +109,7 @@ export class PlainS3 {
     };
   }
 
-  takeLoad(): number {
+  takeLoad(): Load {
     return this.#receivers.takeLoad();
   }
 

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { ModelCacheError } from '../errors.ts';
 import { Arrival } from '../model/arrival.ts';
 import { Digester } from '../model/digester.ts';
+import { NO_LOAD } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { otherObject, otherSize } from './object-errors.ts';
 import type { FetchOrder, FileOrder, FilesOrder, ObjectBody, RangeOrder, Ranges, Store } from './store.ts';
@@ -19,7 +20,7 @@ export function rangesByGet(store: Pick<Store, 'get'>): Ranges {
   return {
     provesParts: false,
     roundTrip: undefined,
-    takeLoad: () => 0,
+    takeLoad: () => NO_LOAD,
     prepare: () => undefined,
     fetch: (order) => fetchRange(store, order),
     fetchFiles: (order) => fetchFiles(store, order),

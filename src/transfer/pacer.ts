@@ -114,12 +114,14 @@ export class Pacer {
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
     this.#rate = rate;
     const isFull = this.lanes.isFull || this.smallLanes.isFull;
-    this.#isBusy = this.#ranges.takeLoad() > BUSY;
+    const { share, receivers } = this.#ranges.takeLoad();
+    this.#isBusy = share > BUSY;
     const sample = {
       now,
       rate,
       isFull: isFull && this.#wasFull,
       isBusy: this.#isBusy,
+      receivers,
       isThrottled: this.#isThrottled,
     };
     this.#use(nextPace(this.#pace, sample, this.#bounds));

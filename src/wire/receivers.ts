@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import type { Load } from '../model/pace.ts';
 import { Crew } from '../threads/crew.ts';
 import { ErrandFailed, type ErrandEvents, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
@@ -93,9 +94,8 @@ export class Receivers {
     return this.#run(errand, onSaid, events, signal);
   }
 
-  /** Of the time since this was asked last, the share in which no thread could have received more; 0 to 1. */
-  takeLoad(): number {
-    return this.#crew.takeLeastLoad();
+  takeLoad(): Load {
+    return { share: this.#crew.takeLeastLoad(), receivers: this.#crew.size };
   }
 
   close(): void {

@@ -17,7 +17,15 @@ import type { ByteRange } from '../../src/model/parts.ts';
 const RUNS = { seed: 5, numRuns: 200 };
 const MiB = 1024 * 1024;
 const BOUNDS: PaceBounds = { width: 64, partBytes: 16 * MiB };
-const SLOW_DOWN: PaceSample = { now: 1000, rate: 1e8, isFull: true, isBusy: false, isThrottled: true };
+const CALM: PaceSample = {
+  now: 1000,
+  rate: 1e8,
+  isFull: true,
+  isBusy: false,
+  receivers: 1,
+  isThrottled: false,
+};
+const SLOW_DOWN: PaceSample = { ...CALM, isThrottled: true };
 
 describe('to begin with, there are more requests the farther away the store is', () => {
   const rows: readonly { name: string; roundTrip?: number; most?: number; width: number }[] = [
@@ -38,36 +46,42 @@ describe('to begin with, there are more requests the farther away the store is',
 
 describe('the next pace', () => {
   const steady: Pace = { ...firstPace(undefined, BOUNDS), width: 8 };
-  const fast: PaceSample = { now: 1000, rate: 1e8, isFull: true, isBusy: false, isThrottled: false };
 
   test('is wider while that helps', () => {
-    const trying = nextPace(steady, fast, BOUNDS);
+    const trying = nextPace(steady, CALM, BOUNDS);
     assert.equal(trying.width, 16);
-    assert.equal(nextPace(trying, { ...fast, now: 1250, rate: 1.3e8 }, BOUNDS).width, 32);
+    assert.equal(nextPace(trying, { ...CALM, now: 1250, rate: 1.3e8 }, BOUNDS).width, 32);
   });
 
   test('is as before when it has not helped, and nothing is tried for a while', () => {
-    const back = nextPace(nextPace(steady, fast, BOUNDS), { ...fast, now: 1250, rate: 1.01e8 }, BOUNDS);
+    const back = nextPace(nextPace(steady, CALM, BOUNDS), { ...CALM, now: 1250, rate: 1.01e8 }, BOUNDS);
     assert.equal(back.width, 8);
-    assert.equal(nextPace(back, { ...fast, now: 3000 }, BOUNDS).width, 8);
-    assert.equal(nextPace(back, { ...fast, now: 3300 }, BOUNDS).width, 16);
+    assert.equal(nextPace(back, { ...CALM, now: 3000 }, BOUNDS).width, 8);
+    assert.equal(nextPace(back, { ...CALM, now: 3300 }, BOUNDS).width, 16);
   });
 
   test('is no other while not all requests that may be side by side are', () => {
-    assert.deepEqual(nextPace(steady, { ...fast, isFull: false }, BOUNDS), steady);
+    assert.deepEqual(nextPace(steady, { ...CALM, isFull: false }, BOUNDS), steady);
   });
 
   test('is no wider, however much comes, while whoever receives is busy: it is narrower, down to a few', () => {
-    const busy = { ...fast, isBusy: true };
+    const busy = { ...CALM, isBusy: true };
     let pace: Pace = { ...steady, width: 18, trial: { from: 6, rate: 1e7 } };
     const seen: number[] = [];
     for (let round = 0; round < 4; round += 1) {
       pace = nextPace(pace, { ...busy, now: 1000 + round * 250 }, BOUNDS);
       seen.push(pace.width);
     }
-    assert.deepEqual(seen, [9, 4, 4, 4]);
-    assert.equal(nextPace({ ...steady, width: 2 }, busy, BOUNDS).width, 2);
-    assert.equal(nextPace(pace, { ...fast, now: 3000 }, BOUNDS).width, 8);
+    assert.deepEqual(seen, [9, 4, 2, 2]);
+    assert.equal(nextPace({ ...steady, width: 1 }, busy, BOUNDS).width, 1);
+    assert.equal(nextPace(pace, { ...CALM, now: 3000 }, BOUNDS).width, 4);
+  });
+
+  test('leaves each thread that receives a request of its own', () => {
+    const busy = { ...CALM, isBusy: true };
+    const widthWith = (receivers: number): number => nextPace(steady, { ...busy, receivers }, BOUNDS).width;
+    assert.deepEqual([1, 3, 6].map(widthWith), [4, 4, 6]);
+    assert.equal(nextPace({ ...steady, width: 4 }, { ...busy, receivers: 3 }, BOUNDS).width, 3);
   });
 
   test('has fewer requests for larger parts when the store says that it is too much, as often as it says so', () => {
@@ -93,6 +107,7 @@ describe('the next pace', () => {
       rate: double({ min: 0, max: 1e10, noNaN: true }),
       isFull: boolean(),
       isBusy: boolean(),
+      receivers: nat(4),
       isThrottled: boolean(),
     });
     assertProperty(
@@ -185,9 +200,22 @@ test('of small files, a store that says it is too much gets half as many too, an
   let pace = once;
   for (let times = 0; times < 8; times += 1) pace = nextPace(pace, SLOW_DOWN, BOUNDS);
   assert.equal(pace.smallWidth, 2);
-  const calm: PaceSample = { now: 60_000, rate: 1e8, isFull: true, isBusy: false, isThrottled: false };
+  const calm = { ...CALM, now: 60_000 };
   assert.equal(nextPace(pace, calm, BOUNDS).smallWidth, 4);
   assert.equal(nextPace(pace, { ...calm, isBusy: true }, BOUNDS).smallWidth, 2);
+});
+
+describe('of much, at most', () => {
+  const large: PaceBounds = { width: 64, partBytes: 64 * MiB };
+  const rows: readonly { name: string; width: number; bounds?: PaceBounds; mib: number }[] = [
+    { name: 'what fewest requests may ask for', width: 2, mib: 64 },
+    { name: 'a share of what a few span together', width: 4, mib: 32 },
+    { name: 'what is due to each of many', width: 64, mib: 16 },
+    { name: '--part-size', width: 2, bounds: BOUNDS, mib: 16 },
+  ];
+  for (const { name, width, bounds = large, mib } of rows)
+    test(`${name}: ${mib} MiB`, () =>
+      assert.equal(partBytes({ ...firstPace(undefined, large), width }, 1e12, bounds), mib * MiB));
 });
 
 test('at a high rate, no request is for less than a moment', () => {
