@@ -8,10 +8,12 @@ export interface Pace {
   readonly smallWidth: number;
   /** Bytes; no request is for less, but the last ones. */
   readonly leastPart: number;
-  /** What is being tried, and what it has to be better than. */
+  /** How many there were before, and what that brought: what is being tried since has to be worth it. */
   readonly trial: { readonly from: number; readonly rate: number } | undefined;
   /** Nothing is tried before; ms as in the samples. */
   readonly restsUntil: number;
+  /** Milliseconds: so long is the next rest. */
+  readonly restMs: number;
 }
 
 /** What no pace goes beyond. */
@@ -22,29 +24,16 @@ export interface PaceBounds {
   readonly partBytes: number;
 }
 
-/** What of those who receive is known since it was asked for last. */
-export interface Load {
-  /** Of the time, the share in which none of them could have received more; 0 to 1. */
-  readonly share: number;
-  /** Threads that receive. */
-  readonly receivers: number;
-}
-
-/** Where nothing is known of them. */
-export const NO_LOAD: Load = { share: 0, receivers: 0 };
-
 /** What was seen since the sample before. */
 export interface PaceSample {
   /** Milliseconds, of any clock that only goes forward. */
   readonly now: number;
   /** Bytes per second. */
   readonly rate: number;
-  /** All requests that may be side by side were, all the time. */
+  /** As many requests as may be side by side were, all the time, and no more. */
   readonly isFull: boolean;
-  /** Whoever receives had hardly a pause: more requests bring nothing sooner. */
-  readonly isBusy: boolean;
-  /** Threads that receive, each of which one request can keep busy. */
-  readonly receivers: number;
+  /** Of the time, the share in which whoever receives could not have received more; 0 to 1. */
+  readonly load: number;
   /** The store has said that it is too much. */
   readonly isThrottled: boolean;
 }
@@ -68,8 +57,15 @@ const NEAR_MS = 4;
 const WIDTH_PER_MS = 4;
 const SMALL_FOR_ONE = 16;
 const GROWTH = 2;
-const WORTHWHILE = 1.2;
+/** Where whoever receives has time for so many times as much. */
+const FAST_GROWTH = 4;
 const REST_MS = 2000;
+const LONGEST_REST_MS = 30_000;
+/** What twice as many requests have to bring, and half as many: else it is as before. */
+const WORTHWHILE = 1.2;
+const AS_GOOD = 0.9;
+/** Who waits less than the rest of the time is what holds up the others: more requests bring nothing sooner. */
+const BUSY = 0.65;
 
 /** To begin with; the farther away a store is, the more requests it takes to fill the way. */
 export function firstPace(roundTripMs: number | undefined, bounds: PaceBounds): Pace {
@@ -77,20 +73,20 @@ export function firstPace(roundTripMs: number | undefined, bounds: PaceBounds): 
     roundTripMs === undefined || roundTripMs < NEAR_MS ? NEARBY : Math.ceil(roundTripMs * WIDTH_PER_MS);
   const width = Math.max(1, Math.min(bounds.width, Math.max(NEARBY, far)));
   const smallWidth = Math.max(1, Math.min(bounds.width, width * SMALL_FOR_ONE));
-  return { width, smallWidth, leastPart: LEAST_PART, trial: undefined, restsUntil: 0 };
+  return { width, smallWidth, leastPart: LEAST_PART, trial: undefined, restsUntil: 0, restMs: REST_MS };
+}
+
+export function isBusy(load: number): boolean {
+  return load > BUSY;
 }
 
 /**
- * Wider while that helps; narrower where fewer keep whoever receives busy, and narrower, with larger parts, when the
- * store says that it is too much.
+ * Wider while that helps; narrower, where whoever receives is busy, while that does no harm; and narrower, with larger
+ * parts, when the store says that it is too much.
  */
-export function nextPace(
-  pace: Pace,
-  { now, rate, isFull, isBusy, receivers, isThrottled }: PaceSample,
-  bounds: PaceBounds,
-): Pace {
-  const { width, smallWidth, leastPart, trial, restsUntil } = pace;
-  const rested = { trial: undefined, restsUntil: now + REST_MS };
+export function nextPace(pace: Pace, sample: PaceSample, bounds: PaceBounds): Pace {
+  const { width, smallWidth, leastPart, trial, restsUntil, restMs } = pace;
+  const { now, rate, isFull, load, isThrottled } = sample;
   if (isThrottled) {
     const half = (count: number): number =>
       Math.max(Math.min(FEWEST, bounds.width), Math.floor(count / GROWTH));
@@ -98,19 +94,37 @@ export function nextPace(
       width: half(width),
       smallWidth: half(smallWidth),
       leastPart: Math.min(bounds.partBytes, leastPart * 2),
-      ...rested,
+      trial: undefined,
+      restsUntil: now + REST_MS,
+      restMs: REST_MS,
     };
   }
-  if (isBusy) {
-    const fewest = Math.max(FEWEST, receivers);
-    const narrower = Math.max(Math.min(fewest, width), Math.floor(width / GROWTH));
-    return { ...pace, width: narrower, trial: undefined };
+  if (!isFull) return pace;
+  const restsFrom = { trial: undefined, restsUntil: now + restMs };
+  // What has not helped is tried ever less often.
+  if (trial !== undefined && !wasWorthIt(trial, width, rate))
+    return { ...pace, ...restsFrom, width: trial.from, restMs: Math.min(LONGEST_REST_MS, restMs * 2) };
+  const kept = { ...pace, trial: undefined, restMs: trial === undefined ? restMs : REST_MS };
+  if (now < restsUntil) return kept;
+  if (isBusy(load)) {
+    const narrower = Math.max(Math.min(NEARBY, width), Math.floor(width / GROWTH));
+    if (narrower === width) return kept;
+    if (trial !== undefined && trial.from < width) return { ...kept, ...restsFrom };
+    // Step by step, each a little worse than the one before, it could become much worse.
+    return { ...kept, width: narrower, trial: { from: width, rate: Math.max(rate, trial?.rate ?? 0) } };
   }
-  if (!isFull) return { ...pace, trial: undefined };
-  if (trial !== undefined && rate < trial.rate * WORTHWHILE) return { ...pace, width: trial.from, ...rested };
-  const wider = (count: number): number => Math.min(bounds.width, count * GROWTH);
-  if (now < restsUntil || wider(width) === width) return { ...pace, trial: undefined };
-  return { ...pace, width: wider(width), smallWidth: wider(smallWidth), trial: { from: width, rate } };
+  const growth = load < BUSY / FAST_GROWTH ? FAST_GROWTH : GROWTH;
+  const wider = (count: number): number => Math.min(bounds.width, count * growth);
+  if (wider(width) === width) return kept;
+  return { ...kept, width: wider(width), smallWidth: wider(smallWidth), trial: { from: width, rate } };
+}
+
+function wasWorthIt(
+  trial: { readonly from: number; readonly rate: number },
+  width: number,
+  rate: number,
+): boolean {
+  return rate >= trial.rate * (width > trial.from ? WORTHWHILE : AS_GOOD);
 }
 
 /**

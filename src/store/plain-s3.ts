@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { ModelCacheError } from '../errors.ts';
-import type { Load } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { partsOf } from '../model/proof.ts';
 import { NoThread } from '../threads/start.ts';
@@ -109,7 +108,7 @@ export class PlainS3 {
     };
   }
 
-  takeLoad(): Load {
+  takeLoad(): number {
     return this.#receivers.takeLoad();
   }
 

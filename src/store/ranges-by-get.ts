@@ -3,7 +3,6 @@ import { promisify } from 'node:util';
 import { ModelCacheError } from '../errors.ts';
 import { Arrival } from '../model/arrival.ts';
 import { Digester } from '../model/digester.ts';
-import { NO_LOAD } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import { otherObject, otherSize } from './object-errors.ts';
 import type { FetchOrder, FileOrder, FilesOrder, ObjectBody, RangeOrder, Ranges, Store } from './store.ts';
@@ -20,7 +19,7 @@ export function rangesByGet(store: Pick<Store, 'get'>): Ranges {
   return {
     provesParts: false,
     roundTrip: undefined,
-    takeLoad: () => NO_LOAD,
+    takeLoad: () => 0,
     prepare: () => undefined,
     fetch: (order) => fetchRange(store, order),
     fetchFiles: (order) => fetchFiles(store, order),

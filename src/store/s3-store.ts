@@ -1,5 +1,4 @@
 import { ModelCacheError } from '../errors.ts';
-import { NO_LOAD } from '../model/pace.ts';
 import type { MultipartCalls } from './multipart-calls.ts';
 import { NotPlain } from './not-plain.ts';
 import { orBeside } from './or-beside.ts';
@@ -62,7 +61,7 @@ export class S3Store implements Store {
       get roundTrip() {
         return plain?.roundTrip;
       },
-      takeLoad: () => plain?.takeLoad() ?? NO_LOAD,
+      takeLoad: () => plain?.takeLoad() ?? 0,
       prepare: (connections) => plain?.prepare(connections),
       fetch: (order) => this.#fetch(order),
       fetchFiles: (order) => this.#fetchFiles(order),

@@ -1,5 +1,4 @@
 import { ModelCacheError } from '../errors.ts';
-import type { Load } from '../model/pace.ts';
 import type { ByteRange } from '../model/parts.ts';
 import type { PartDigests } from '../model/proof.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
@@ -56,7 +55,8 @@ export interface Ranges {
    * before it are made, of it nothing is left, and those behind it were not asked for.
    */
   fetchFiles(order: FilesOrder): Promise<void>;
-  takeLoad(): Load;
+  /** Of the time since this was asked last, the share in which no more could have been received; 0 to 1. */
+  takeLoad(): number;
   /** `RangeOrder.parts` are heeded. */
   readonly provesParts: boolean;
   /** Milliseconds that the store takes to accept a connection; undefined while that is not known. */

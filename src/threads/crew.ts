@@ -58,10 +58,6 @@ export class Crew<Errand, Said, Result, Failure, Reply = never> {
     }
   }
 
-  get size(): number {
-    return this.#threads.length;
-  }
-
   /** The load of the least busy of them since this was asked last; 0 while there is none. */
   takeLeastLoad(): number {
     return this.#threads.reduce(

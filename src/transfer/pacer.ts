@@ -1,4 +1,12 @@
-import { firstPace, grainOf, nextPace, partBytes, type Pace, type PaceBounds } from '../model/pace.ts';
+import {
+  firstPace,
+  grainOf,
+  isBusy,
+  nextPace,
+  partBytes,
+  type Pace,
+  type PaceBounds,
+} from '../model/pace.ts';
 import { DOUBLED_SHARE, remedies, type Usual } from '../model/stragglers.ts';
 import type { Ranges } from '../store/store.ts';
 import { Lanes } from './lanes.ts';
@@ -13,8 +21,6 @@ const LATE_MS = 2 * LOOK_MS;
 /** Of the lanes: fewer fill the way by then, and more would push out each other's packets. */
 const SHARE_AT_THE_END = 0.5;
 const LEAST_AT_THE_END = 2;
-/** A thread that waits less than the rest of the time is what holds up the others. */
-const BUSY = 0.65;
 /** Of what is known of the usual rate, so much is from the last part. */
 const NEWS = 0.2;
 
@@ -36,6 +42,8 @@ export class Pacer {
   /** As far as it is known. */
   #isBusy = true;
   #wasFull = true;
+  /** More are under way than may be: their number has become smaller. */
+  #wasOver = false;
   #last: { readonly now: number; readonly bytes: number };
   #lookedAt = performance.now();
   /** Bytes that have been asked for. */
@@ -54,6 +62,8 @@ export class Pacer {
     this.lanes = new Lanes(this.#pace.width);
     this.smallLanes = new Lanes(this.#pace.smallWidth);
     this.#last = { now: performance.now(), bytes: 0 };
+    // From now on.
+    ranges.takeLoad();
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
@@ -113,21 +123,21 @@ export class Pacer {
     const bytes = this.#progress.bytesCome;
     const rate = ((bytes - this.#last.bytes) * 1000) / (now - this.#last.now);
     this.#rate = rate;
+    const load = this.#ranges.takeLoad();
     const isFull = this.lanes.isFull || this.smallLanes.isFull;
-    const { share, receivers } = this.#ranges.takeLoad();
-    this.#isBusy = share > BUSY;
+    this.#isBusy = isBusy(load);
     const sample = {
       now,
       rate,
-      isFull: isFull && this.#wasFull,
-      isBusy: this.#isBusy,
-      receivers,
+      isFull: isFull && this.#wasFull && !this.#wasOver,
+      load,
       isThrottled: this.#isThrottled,
     };
     this.#use(nextPace(this.#pace, sample, this.#bounds));
     this.#last = { now, bytes };
     this.#isThrottled = false;
     this.#wasFull = isFull;
+    this.#wasOver = this.lanes.active > this.lanes.width;
   }
 
   #note({ rate, beginMs = Infinity }: PartFetch): void {

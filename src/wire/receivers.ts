@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import type { Load } from '../model/pace.ts';
 import { Crew } from '../threads/crew.ts';
 import { ErrandFailed, type ErrandEvents, type ThreadEnded } from '../threads/errands.ts';
 import type { Endpoint } from './connection.ts';
@@ -94,8 +93,9 @@ export class Receivers {
     return this.#run(errand, onSaid, events, signal);
   }
 
-  takeLoad(): Load {
-    return { share: this.#crew.takeLeastLoad(), receivers: this.#crew.size };
+  /** Of the time since this was asked last, the share in which no thread could have received more; 0 to 1. */
+  takeLoad(): number {
+    return this.#crew.takeLeastLoad();
   }
 
   close(): void {

@@ -17,14 +17,7 @@ import type { ByteRange } from '../../src/model/parts.ts';
 const RUNS = { seed: 5, numRuns: 200 };
 const MiB = 1024 * 1024;
 const BOUNDS: PaceBounds = { width: 64, partBytes: 16 * MiB };
-const CALM: PaceSample = {
-  now: 1000,
-  rate: 1e8,
-  isFull: true,
-  isBusy: false,
-  receivers: 1,
-  isThrottled: false,
-};
+const CALM: PaceSample = { now: 1000, rate: 1e8, isFull: true, load: 0.3, isThrottled: false };
 const SLOW_DOWN: PaceSample = { ...CALM, isThrottled: true };
 
 describe('to begin with, there are more requests the farther away the store is', () => {
@@ -64,24 +57,38 @@ describe('the next pace', () => {
     assert.deepEqual(nextPace(steady, { ...CALM, isFull: false }, BOUNDS), steady);
   });
 
-  test('is no wider, however much comes, while whoever receives is busy: it is narrower, down to a few', () => {
-    const busy = { ...CALM, isBusy: true };
-    let pace: Pace = { ...steady, width: 18, trial: { from: 6, rate: 1e7 } };
-    const seen: number[] = [];
-    for (let round = 0; round < 4; round += 1) {
-      pace = nextPace(pace, { ...busy, now: 1000 + round * 250 }, BOUNDS);
-      seen.push(pace.width);
-    }
-    assert.deepEqual(seen, [9, 4, 2, 2]);
-    assert.equal(nextPace({ ...steady, width: 1 }, busy, BOUNDS).width, 1);
-    assert.equal(nextPace(pace, { ...CALM, now: 3000 }, BOUNDS).width, 4);
+  test('is wider by more where there is time to receive four times as much', () => {
+    assert.equal(nextPace(steady, { ...CALM, load: 0.1 }, BOUNDS).width, 32);
   });
 
-  test('leaves each thread that receives a request of its own', () => {
-    const busy = { ...CALM, isBusy: true };
-    const widthWith = (receivers: number): number => nextPace(steady, { ...busy, receivers }, BOUNDS).width;
-    assert.deepEqual([1, 3, 6].map(widthWith), [4, 4, 6]);
-    assert.equal(nextPace({ ...steady, width: 4 }, { ...busy, receivers: 3 }, BOUNDS).width, 3);
+  test('is narrower while whoever receives is busy and as much comes, down to a few', () => {
+    let pace: Pace = { ...steady, width: 18 };
+    const seen: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      pace = nextPace(pace, { ...CALM, load: 0.9, now: 1000 + round * 250 }, BOUNDS);
+      seen.push(pace.width);
+    }
+    assert.deepEqual(seen, [9, 4, 4, 4]);
+    assert.equal(nextPace({ ...steady, width: 2 }, { ...CALM, load: 0.9 }, BOUNDS).width, 2);
+    assert.equal(nextPace(pace, { ...CALM, now: 3000 }, BOUNDS).width, 8);
+  });
+
+  test('is as before when fewer brought less, at once or little by little', () => {
+    const busy = { ...CALM, load: 0.9 };
+    const fewer = nextPace(steady, busy, BOUNDS);
+    const back = nextPace(fewer, { ...busy, now: 1250, rate: 0.8e8 }, BOUNDS);
+    assert.deepEqual([fewer.width, back.width], [4, 8]);
+    assert.equal(nextPace(back, { ...busy, now: 3200 }, BOUNDS).width, 8);
+    let pace: Pace = { ...steady, width: 64 };
+    for (const rate of [1e8, 0.94e8, 0.89e8]) pace = nextPace(pace, { ...busy, rate }, BOUNDS);
+    assert.equal(pace.width, 32);
+  });
+
+  test('is no narrower right after more have brought more', () => {
+    const trying = nextPace(steady, CALM, BOUNDS);
+    const found = nextPace(trying, { ...CALM, now: 1250, rate: 1.9e8, load: 0.7 }, BOUNDS);
+    assert.equal(found.width, 16);
+    assert.equal(nextPace(found, { ...CALM, now: 1500, rate: 1.9e8, load: 0.7 }, BOUNDS).width, 16);
   });
 
   test('has fewer requests for larger parts when the store says that it is too much, as often as it says so', () => {
@@ -106,8 +113,7 @@ describe('the next pace', () => {
       now: nat(100_000),
       rate: double({ min: 0, max: 1e10, noNaN: true }),
       isFull: boolean(),
-      isBusy: boolean(),
-      receivers: nat(4),
+      load: double({ min: 0, max: 1, noNaN: true }),
       isThrottled: boolean(),
     });
     assertProperty(
@@ -129,6 +135,30 @@ describe('the next pace', () => {
       RUNS,
     );
   });
+});
+
+describe('within some seconds, it comes near what there is, and stays there', () => {
+  const rows: readonly { name: string; each: number; link: number; receiver: number }[] = [
+    { name: 'S3 in its region', each: 90e6, link: 3e9, receiver: 2.5e9 },
+    { name: 'S3 in its region, one processor', each: 90e6, link: 3e9, receiver: 0.7e9 },
+    { name: 'a slow link', each: 90e6, link: 120e6, receiver: 1e9 },
+    { name: 'one request for all of it', each: 1e9, link: 1e9, receiver: 2e9 },
+    { name: 'a store that gives little', each: 10e6, link: 3e9, receiver: 2e9 },
+  ];
+  for (const { name, each, link, receiver } of rows)
+    test(name, () => {
+      const most = Math.min(64 * each, link, receiver);
+      const rates: number[] = [];
+      let pace = firstPace(1, BOUNDS);
+      for (let now = 250; now <= 20_000; now += 250) {
+        const rate = Math.min(pace.width * each, link, receiver);
+        rates.push(rate);
+        pace = nextPace(pace, { ...CALM, now, rate, load: rate / receiver }, BOUNDS);
+      }
+      const settled = rates.slice(4);
+      const mean = settled.reduce((sum, rate) => sum + rate, 0) / settled.length;
+      assert.ok(mean > 0.9 * most, (mean / most).toFixed(2));
+    });
 });
 
 describe('how much is asked for', () => {
@@ -202,7 +232,7 @@ test('of small files, a store that says it is too much gets half as many too, an
   assert.equal(pace.smallWidth, 2);
   const calm = { ...CALM, now: 60_000 };
   assert.equal(nextPace(pace, calm, BOUNDS).smallWidth, 4);
-  assert.equal(nextPace(pace, { ...calm, isBusy: true }, BOUNDS).smallWidth, 2);
+  assert.equal(nextPace(pace, { ...calm, load: 0.9 }, BOUNDS).smallWidth, 2);
 });
 
 describe('of much, at most', () => {

@@ -385,11 +385,11 @@ test('a thread that waits has little load, and what has no thread has none', asy
   await receiving(
     () => undefined,
     async (receivers) => {
-      assert.equal(receivers.takeLoad().share, 0);
+      assert.equal(receivers.takeLoad(), 0);
       receivers.prepare(1);
       const untilItIsLow = async (): Promise<void> => {
         do await sleep(50);
-        while (receivers.takeLoad().share > 0.5);
+        while (receivers.takeLoad() > 0.5);
       };
       await soon(untilItIsLow());
     },
