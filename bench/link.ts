@@ -17,6 +17,8 @@ export interface LinkShape {
   readonly mtu: number;
   /** Of the packets to the client, one in so many is lost; 0: none. */
   readonly losesOneIn: number;
+  /** What one connection brings at most; undefined: what the link does. */
+  readonly megabytesPerConnection?: number;
 }
 
 /** Two network namespaces, and what is between them. */
@@ -36,9 +38,10 @@ export function whyNoLink(): string | undefined {
 }
 
 export async function startLink(programs: Programs, shape: LinkShape): Promise<Link> {
-  const { megabitsPerSecond, roundTripMs, mtu, losesOneIn } = shape;
+  const { megabitsPerSecond, roundTripMs, mtu, losesOneIn, megabytesPerConnection = 0 } = shape;
   const lossPerMillion = losesOneIn === 0 ? 0 : 1e6 / losesOneIn;
-  const figures = [megabitsPerSecond, (roundTripMs * 1000) / 2, mtu, lossPerMillion, QUEUE_MS];
+  const window = Math.round(megabytesPerConnection * roundTripMs * 1000);
+  const figures = [megabitsPerSecond, (roundTripMs * 1000) / 2, mtu, lossPerMillion, QUEUE_MS, window];
   const child = spawn(programs.native('link'), figures.map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();

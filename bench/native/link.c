@@ -2,12 +2,13 @@
  * A network link in user space, for kernels without sch_netem: two network namespaces, each with one TUN device, and a
  * thread for each direction that carries the packets with a rate, a delay, a queue that drops its tail, and a loss.
  *
- *   link MBIT_PER_SECOND ONE_WAY_MICROSECONDS MTU LOSS_PER_MILLION QUEUE_MILLISECONDS
+ *   link MBIT_PER_SECOND ONE_WAY_MICROSECONDS MTU LOSS_PER_MILLION QUEUE_MILLISECONDS WINDOW_BYTES
  *
  * Prints the path of the server's namespace and that of the client's, a line each, for `nsenter --net=PATH`. The server
  * is 10.77.0.1, the client 10.77.0.2, and there is no way out. Packets are lost at random only on their way to the
- * client. TCP is cubic in both, whatever this machine's default. Ends when its standard input does, and the namespaces
- * with it. Needs root, /dev/net/tun and iproute2.
+ * client. TCP is cubic in both, whatever this machine's default. The client takes at most WINDOW_BYTES of a connection in
+ * a round trip, as from a server that gives each connection so much and no more; 0: as much as TCP finds. Ends when its
+ * standard input does, and the namespaces with it. Needs root, /dev/net/tun and iproute2.
  *
  * The model: a packet that arrives at t begins to be sent when the link is free, takes its bits / the rate, and comes
  * out one delay later. A packet that would wait longer than the queue holds is dropped. A lost packet has used its time.
@@ -39,7 +40,7 @@ enum { BATCH_NS = 50000 };
 
 struct end {
   const char *address;
-  int mtu;
+  int mtu, window;
   int tun;
   char namespace[64];
   pthread_barrier_t ready;
@@ -72,11 +73,11 @@ static int64_t now(void) {
 /* ---- the two ends ---- */
 
 /* By route: a container may not be allowed to set its default. */
-static void use_cubic(const char *address) {
-  char line[128];
-  snprintf(line, sizeof line, "ip route replace 10.77.0.0/30 dev link src %s congctl cubic", address);
+static void set_tcp(const struct end *end) {
+  char line[160];
+  snprintf(line, sizeof line, "ip route replace 10.77.0.0/30 dev link src %s congctl cubic window %d", end->address, end->window);
   if (system(line) != 0) {
-    fprintf(stderr, "wanted iproute2 to set TCP's congestion control, found that this failed: %s\n", line);
+    fprintf(stderr, "wanted iproute2 to set TCP's congestion control and window, found that this failed: %s\n", line);
     exit(1);
   }
 }
@@ -120,7 +121,7 @@ static _Noreturn void *hold_end(void *argument) {
   bring_up(control, "lo", NULL, 0);
   bring_up(control, "link", end->address, end->mtu);
   close(control);
-  use_cubic(end->address);
+  set_tcp(end);
   snprintf(end->namespace, sizeof end->namespace, "/proc/%d/task/%ld/ns/net", getpid(), syscall(SYS_gettid));
   pthread_barrier_wait(&end->ready);
   for (;;) pause();
@@ -191,12 +192,13 @@ static void start_carrying(struct direction *way) {
 }
 
 int main(int count, char **argv) {
-  if (count != 6) {
-    fputs("link MBIT_PER_SECOND ONE_WAY_MICROSECONDS MTU LOSS_PER_MILLION QUEUE_MILLISECONDS\n", stderr);
+  if (count != 7) {
+    fputs("link MBIT_PER_SECOND ONE_WAY_MICROSECONDS MTU LOSS_PER_MILLION QUEUE_MILLISECONDS WINDOW_BYTES\n", stderr);
     return 2;
   }
   static struct end server = {.address = "10.77.0.1"}, client = {.address = "10.77.0.2"};
   server.mtu = client.mtu = atoi(argv[3]);
+  client.window = atoi(argv[6]);
   make_end(&server);
   make_end(&client);
   static struct direction down, up;

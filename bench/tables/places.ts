@@ -83,9 +83,11 @@ export async function behindLink<T>(
 
 /** As people call it. */
 export function linkWords({ link, isTls = false }: OverLink): string {
-  const { megabitsPerSecond, roundTripMs, losesOneIn } = link;
+  const { megabitsPerSecond, roundTripMs, losesOneIn, megabytesPerConnection } = link;
   const loss = losesOneIn === 0 ? '' : `, 1 packet in ${losesOneIn} lost`;
-  return `${megabitsPerSecond / 1000} Gbit/s, ${roundTripMs} ms${loss}${isTls ? ', over TLS' : ''}`;
+  const share =
+    megabytesPerConnection === undefined ? '' : `, ${megabytesPerConnection} MB/s for each connection`;
+  return `${megabitsPerSecond / 1000} Gbit/s, ${roundTripMs} ms${loss}${share}${isTls ? ', over TLS' : ''}`;
 }
 
 export function notRunWords(why: string): string {
