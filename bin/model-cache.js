@@ -11,7 +11,7 @@ const isOld = major < 22 || (major === 22 && minor < 15);
 if (isOld) {
   console.error(
     `WARN: model-cache wants Node 22.15 or newer, and this is ${process.version} (${process.execPath}): ` +
-      'nothing is restored. Put a newer node first in PATH.',
+      'it may restore nothing. Put a newer node first in PATH.',
   );
 }
 if (isOld && process.argv[2] !== 'init') process.exitCode = 70;

@@ -71,7 +71,7 @@ function programFor(run: Run): Command {
     const command = quiet(program.command(name))
       .description(SUMMARIES[name])
       .allowExcessArguments(false)
-      .showHelpAfterError(`(model-cache ${name} --help shows the options)`)
+      .showHelpAfterError(afterError(name))
       .addHelpText('after', helpAfter(name))
       .action((values: Record<string, unknown>) => run(name, flagsOf(name, values)));
     if (name === 'init') command.usage('[options] [-- server args...]');
@@ -118,6 +118,12 @@ function flagsOf(command: CommandName, values: Record<string, unknown>): Flags {
 
 function keysOf(command: CommandName): readonly OptionKey[] {
   return optionKeys().filter((key) => optionSpec(key).commands.includes(command));
+}
+
+function afterError(name: CommandName): string {
+  const server =
+    name === 'init' ? 'a server to start stands behind --, as in model-cache init -- python server.py; ' : '';
+  return `(${server}model-cache ${name} --help shows the options)`;
 }
 
 function onlyInit(invocation: Invocation): Invocation {

@@ -48,6 +48,10 @@ for (const args of [
   });
 }
 
+test('a server without -- before it is told where it belongs', () => {
+  assert.match(run(['init', 'python', 'server.py']).stderr, /model-cache init -- python server\.py/);
+});
+
 test('what follows -- is the server’s and is not looked at', () => {
   const server = ['python', '-m', 'server', '--strict', '--', '--help', ''];
   const { flags, ...rest } = runOf(['init', '--timeout', '90s', '--', ...server]);

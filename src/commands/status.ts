@@ -9,7 +9,7 @@ import { finish } from '../stages/finish.ts';
 import { notTaken } from '../stages/not-taken.ts';
 import { findLocalCache, scanLocal } from '../stages/local-cache.ts';
 import { readStore } from '../stages/read-store.ts';
-import { bytes, files } from '../stages/words.ts';
+import { bytes, files, unaskedFolders } from '../stages/words.ts';
 import { shownPath } from '../model/paths.ts';
 import { besideStores } from '../model/stores.ts';
 import { displayName, isApart } from '../model/tree.ts';
@@ -55,8 +55,9 @@ function describe(
       `${shownPath(entry.path)}: ${files(entry.files)}, ${bytes(entry.bytes)}, are no model cache and stay here (--also mirrors a folder)`,
   );
   const leftOut = inventory.skipped.map((item) => `left out: ${explain(notTaken(item).error)}`);
+  const unasked = catalog.unasked?.length ? `, and ${unaskedFolders(catalog.unasked)}` : '';
   const nothing = trees.length === 0 ? ['no models on either side'] : [];
-  return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})`, ...nothing, ...lines, ...leftOut, ...foreign].join('\n')}\n`;
+  return `${[`dir     ${inventory.dir}`, `bucket  ${url} (${catalog.source})${unasked}`, ...nothing, ...lines, ...leftOut, ...foreign].join('\n')}\n`;
 }
 
 function titleOf({ tree }: TreeComparison): string {

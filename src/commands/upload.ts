@@ -24,7 +24,7 @@ export async function upload(context: Context): Promise<number> {
   const { dryRun } = context.settings;
   try {
     return await prepareUpload(context, cache, (atHand) =>
-      dryRun ? tellPlan(context, cache.dir, atHand) : uploadNow(context, cache, atHand),
+      dryRun ? tellPlan(context, cache, atHand) : uploadNow(context, cache, atHand),
     );
   } catch (error) {
     const { code, message } = toModelCacheError(error);
@@ -63,14 +63,15 @@ function tellNoModels(context: Context, { dir, reuse }: LocalCache): number {
   return finish(context, 1, error.code);
 }
 
-async function tellPlan(context: Context, dir: string, { planned }: UploadAtHand): Promise<number> {
+async function tellPlan(context: Context, cache: LocalCache, { planned }: UploadAtHand): Promise<number> {
   const { send, present } = planned.plan;
   planned.leftOut.forEach(tellLeftOut(context));
+  if (send.length === 0 && present.length === 0) return tellNoModels(context, cache);
   const lines = send.map(
     ({ reason, file, key }) => `${reason.padEnd(14)} ${bytes(file.size).padStart(10)}  ${key}`,
   );
   const toSend = sumOf(send);
-  const sums = `${dir}: ${files(toSend.files)}, ${bytes(toSend.bytes)} to send; ${files(present.length)} there already`;
+  const sums = `${cache.dir}: ${files(toSend.files)}, ${bytes(toSend.bytes)} to send; ${files(present.length)} there already`;
   if (!context.settings.json) context.print(`${[...lines, sums].join('\n')}\n`);
   context.reporter.add({
     upload: {

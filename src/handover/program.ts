@@ -142,6 +142,8 @@ function machineOf(head: Buffer): number | undefined {
 function refuseMissingInterpreter(path: string, head: Buffer, depth: number): void {
   const interpreter = isElf(head) ? loaderOf(head) : scriptInterpreterOf(head);
   if (interpreter === undefined) return;
+  if (interpreter.endsWith('\r'))
+    throw notExecutable(path, "its first line ends as lines do on Windows: `sed -i 's/\\r$//'` it");
   let usable: string | undefined;
   try {
     usable = usableFile(interpreter);

@@ -14,6 +14,8 @@ export interface Catalog {
   readonly trees: readonly CatalogTree[];
   /** Trees that a lock file names, and whose manifests the store does not give as they were. */
   readonly withheld?: readonly TreeName[];
+  /** Folders in the store that no --also names: nobody has asked for them. */
+  readonly unasked?: readonly TreeName[];
 }
 
 export interface CatalogTree {

@@ -115,17 +115,17 @@ export const OPTIONS = {
   },
   connections: {
     flags: '--connections <number>',
-    help: 'ask the store for at most so many parts of large files side by side, and so many small files beside them; how many it takes is measured (default: 64)',
+    help: 'ask the store for at most so many parts of large files side by side, and so many small files beside them; how many it takes is measured (1 to 256; default: 64)',
     commands: ['init'],
   },
   partSize: {
     flags: '--part-size <MiB>',
-    help: 'ask for at most so much of an object at once; how much is measured (default: 64)',
+    help: 'ask for at most so much of an object at once; how much is measured (1 to 512; default: 64)',
     commands: ['init'],
   },
   timeout: {
     flags: '--timeout <duration>',
-    help: 'give up after this, counted from the start of the program, --setup not included (default: never)',
+    help: 'give up after this, counted from the start of the program, --setup not included (default: 0, never)',
     commands: ['init'],
   },
   strict: {
@@ -160,7 +160,7 @@ export const OPTIONS = {
   },
   setup: {
     flags: '--setup <command>',
-    help: 'run this in a shell before the restore; repeatable (variable: a line each)',
+    help: 'run this in a shell before the restore; one that fails is a WARN; repeatable (variable: a line each)',
     list: NEWLINE,
     keepsQuotes: true,
     commands: ['init'],
@@ -187,7 +187,7 @@ export const OPTIONS = {
   },
   dryRun: {
     flags: '--dry-run',
-    help: 'print what would be done, and do nothing (init: without looking at other caches)',
+    help: 'print what would be done, and do nothing (init: without a server, and without looking at other caches, or whether the dir can be written)',
     commands: ['init', 'upload'],
   },
   json: {

@@ -91,19 +91,25 @@ export class RawSettings {
     if (fromFlags.length > 0) return fromFlags.map((text) => this.#parsed(flags, text, parse));
     const name = variableOf(key);
     return entries(separated(this.variable(name) ?? '')).flatMap((text) => {
-      const value = this.fromVariable(key, name, text, parse);
+      const value = this.fromVariable(key, name, text, parse, 'it is left out');
       return value === undefined ? [] : [value];
     });
   }
 
   /** The value of a variable that says what the option `key` does, or a part of it. */
-  fromVariable<T>(key: OptionKey, name: string, text: string, parse: (text: string) => T): T | undefined {
+  fromVariable<T>(
+    key: OptionKey,
+    name: string,
+    text: string,
+    parse: (text: string) => T,
+    instead = 'the default is used',
+  ): T | undefined {
     try {
       return this.#parsed(name, text, parse);
     } catch (error) {
       if (!this.#lenient && this.has(key)) throw error;
       this.problems.push(
-        new ModelCacheError('setting-invalid', explain(error), { hint: 'the default is used', cause: error }),
+        new ModelCacheError('setting-invalid', explain(error), { hint: instead, cause: error }),
       );
       return undefined;
     }

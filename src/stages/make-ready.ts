@@ -62,7 +62,7 @@ async function restoreOrExplain(
     const isEmpty = catalog.source === 'nothing';
     if (isEmpty) await leaveRoom(context, prepared);
     const restored = isEmpty
-      ? tellEmpty(context, store, prepared.dir, server)
+      ? tellEmpty(context, store, prepared.dir, server, catalog.unasked)
       : await restoreInto(context, store, found, refused + absent, server);
     return server.length === 0
       ? restored

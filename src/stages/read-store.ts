@@ -9,7 +9,7 @@ import type { Patience } from '../transfer/watchdog.ts';
 import { connect } from './connect.ts';
 import type { Context } from './context.ts';
 import { readPatiently } from './read-patiently.ts';
-import { bytes, storeReady } from './words.ts';
+import { bytes, storeReady, unaskedFolders } from './words.ts';
 import { tellRefused } from './tell-problem.ts';
 
 export interface ReadStore {
@@ -51,9 +51,9 @@ export async function readStore(
   }
 }
 
-function contentsOf({ trees, source }: Catalog): string {
+function contentsOf({ trees, source, unasked = [] }: Catalog): string {
   if (source === 'lock' && trees.length === 0) return 'nothing of what is locked';
-  if (trees.length === 0) return 'empty';
+  if (trees.length === 0) return unasked.length === 0 ? 'empty' : `nothing but ${unaskedFolders(unasked)}`;
   const total = countOf(trees.flatMap((tree) => tree.files)).bytes;
   const model = source === 'lock' ? 'locked model' : 'model';
   return `${trees.length === 1 ? `1 ${model}` : `${trees.length} ${model}s`}, ${bytes(total)}`;

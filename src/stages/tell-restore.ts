@@ -1,10 +1,11 @@
 import { explain, ModelCacheError, toModelCacheError } from '../errors.ts';
 import type { RestorePlan } from '../model/plan.ts';
+import type { TreeName } from '../model/tree.ts';
 import { itemFailure, type Report } from '../report.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
 import type { Outcome } from './restore-cache.ts';
-import { bytes, files, seconds, serverName, speed, syncName } from './words.ts';
+import { bytes, files, seconds, serverName, speed, syncName, unaskedFolders } from './words.ts';
 import { tellProblem } from './tell-problem.ts';
 
 /** How a restore ended, for the exit code and `--strict`. */
@@ -85,17 +86,27 @@ function howFar(without: Readonly<Record<'withheld' | 'lacking' | 'leftOut' | 'u
 export function tellUnmatched(context: Context, store: Store, plan: RestorePlan): void {
   for (const spec of plan.unmatched) {
     const message = `nothing in ${store.url} answers to --model ${spec}`;
-    const hint = 'model-cache status lists what is there';
+    const hint = 'model-cache init --dry-run lists what is there';
     tellProblem(context, 'restore.unmatched', new ModelCacheError('model-not-found', message, { hint }));
   }
 }
 
-export function tellEmpty(context: Context, store: Store, dir: string, server: readonly string[]): Restored {
+export function tellEmpty(
+  context: Context,
+  store: Store,
+  dir: string,
+  server: readonly string[],
+  unasked: readonly TreeName[] = [],
+): Restored {
   const { log, reporter } = context;
-  const isSentLater = server.length > 0 && context.settings.writeBack !== 'off';
+  const isSentLater = server.length > 0 && context.settings.writeBack !== 'off' && !context.settings.strict;
   const how = isSentLater ? 'what it gets is then put' : '`model-cache upload` then puts it';
   const next = `${nextStep(context, server, dir)}; ${how} into ${store.url}`;
-  log.warn('restore.empty', `Nothing in the bucket yet: ${next}`, 'bucket-empty');
+  const what =
+    unasked.length === 0
+      ? 'Nothing in the bucket yet'
+      : `Nothing in the bucket but ${unaskedFolders(unasked)}`;
+  log.warn('restore.empty', `${what}: ${next}`, 'bucket-empty');
   reporter.add({ restore: emptyReport('empty') });
   return { dir, isWhole: false, code: 'bucket-empty' };
 }

@@ -1,4 +1,6 @@
 import prettyBytes from 'pretty-bytes';
+import { shownPath } from '../model/paths.ts';
+import type { TreeName } from '../model/tree.ts';
 import type { Store } from '../store/store.ts';
 
 /** Phrases that people grep for begin with the store's kind; a folder is no S3. */
@@ -26,6 +28,13 @@ export function speed(count: number, milliseconds: number): string {
 
 export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** Of folders in the bucket that nobody has asked for. */
+export function unaskedFolders(trees: readonly TreeName[]): string {
+  const [first = '', ...more] = trees;
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  return `${shownPath(first)}${others}, which no --also names`;
 }
 
 /** What will download models that are not here: F5-TTS when the command shows it. */

@@ -35,8 +35,12 @@ export async function readCatalog(store: Store, options: CatalogOptions): Promis
   ]);
   if (manifests.length === 0) return { catalog: await catalogFromListing(store, options), refused: [] };
   const { views, refused } = await readManifests(store, manifests, options.signal);
-  const trees = views.filter(({ tree }) => isAllowedTree(tree, options.also)).map(catalogTree);
-  return { catalog: { source: trees.length === 0 ? 'nothing' : 'manifests', trees }, refused };
+  const { asked = [], unasked = [] } = Object.groupBy(views, ({ tree }) =>
+    isAllowedTree(tree, options.also) ? 'asked' : 'unasked',
+  );
+  const trees = asked.map(catalogTree);
+  const source = trees.length === 0 ? 'nothing' : 'manifests';
+  return { catalog: { source, trees, unasked: unasked.map(({ tree }) => tree) }, refused };
 }
 
 async function catalogFromListing(

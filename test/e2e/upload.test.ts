@@ -279,14 +279,15 @@ describe('upload', () => {
     });
     const empty = join(scratch, 'empty');
     mkdirSync(empty);
-    const noModel = await modelCache(['upload'], {
-      env: { ...minio.env(await minio.createBucket()), MODEL_CACHE_DIR: empty, HOME: home },
-    });
-    assert.equal(noModel.code, 1);
-    assert.match(
-      noModel.stderr,
-      /there is no model in .* to upload; there is another cache: --dir .*\/home\/\.cache\/huggingface\n/,
-    );
+    const env = { ...minio.env(await minio.createBucket()), MODEL_CACHE_DIR: empty, HOME: home };
+    for (const options of [[], ['--dry-run']]) {
+      const noModel = await modelCache(['upload', ...options], { env });
+      assert.equal(noModel.code, 1);
+      assert.match(
+        noModel.stderr,
+        /there is no model in .* to upload; there is another cache: --dir .*\/home\/\.cache\/huggingface\n/,
+      );
+    }
     const noStore = await modelCache(['upload'], { env: { MODEL_CACHE_DIR: scratch } });
     assert.equal(noStore.code, 1);
     assert.match(noStore.stderr, /no store is configured; set MODEL_CACHE_STORE/);

@@ -138,13 +138,20 @@ test('a file without the x bit is not executable, for root neither', () => {
 for (const [what, text] of [
   ['is not there', '#!/no/such/interpreter -x\n'],
   ['is not executable', '#!/etc/passwd\n'],
-  ['ends in a carriage return, as an editor on Windows leaves it', '#!/bin/sh\r\nexit 0\r\n'],
 ] as const) {
   test(`a script whose interpreter ${what} is not executable`, () => {
     const path = script(folder(), 'server', text);
     assert.throws(() => findProgram([path], ''), { code: 'server-not-executable', message: /interpreter/ });
   });
 }
+
+test('of a script with the line ends of Windows, these are told', () => {
+  const path = script(folder(), 'server', '#!/bin/sh\r\nexit 0\r\n');
+  assert.throws(() => findProgram([path], ''), {
+    code: 'server-not-executable',
+    message: /its first line ends as lines do on Windows: `sed -i 's\/\\r\$\/\/'` it/,
+  });
+});
 
 test('an interpreter may be a script whose own interpreter is missing', () => {
   const bin = folder();

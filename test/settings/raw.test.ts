@@ -71,7 +71,7 @@ for (const [key, value, found] of [
     const raw = new RawSettings({}, { [variableOf(key)]: value }, true);
     assert.deepEqual(raw.list(key, asIs), []);
     assert.deepEqual(raw.problems.map(explain), [
-      `${variableOf(key)}: the quotes around it are a part of the value (wanted none, found ${found}); the default is used`,
+      `${variableOf(key)}: the quotes around it are a part of the value (wanted none, found ${found}); it is left out`,
     ]);
     assert.throws(() => new RawSettings({ [key]: [value] }, {}, true).list(key, asIs), {
       code: 'setting-invalid',

@@ -179,10 +179,11 @@ test('a ref that ends with a newline is no ref: readers would not find its commi
   assert.deepEqual((await readCatalog(store, OPTIONS)).catalog.trees[0]?.refs, []);
 });
 
-test('a folder that nobody asked to mirror is not in the catalog, though a manifest speaks of it', async () => {
+test('a folder that nobody asked to mirror is only named, though a manifest speaks of it', async () => {
   const store = await freshStore();
   await putManifest(store, { ...manifest(), tree: 'engines', refs: [], links: [], files: [plainFile()] });
-  assert.deepEqual((await readCatalog(store, OPTIONS)).catalog.trees, []);
+  const { catalog } = await readCatalog(store, OPTIONS);
+  assert.deepEqual(catalog, { source: 'nothing', trees: [], unasked: ['engines'] });
   const asked = await readCatalog(store, { ...OPTIONS, also: ['engines'] });
   assert.deepEqual(
     asked.catalog.trees.map(({ tree }) => tree),
