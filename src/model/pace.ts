@@ -1,4 +1,5 @@
 import type { ByteRange } from './parts.ts';
+import { DOUBLED_SHARE } from './stragglers.ts';
 
 /** How much is asked for at once, and side by side. */
 export interface Pace {
@@ -44,9 +45,10 @@ const GRAIN_BYTES = 1 * MiB;
 /** Enough for a server nearby. */
 const NEARBY = 4;
 const FEWEST = 2;
-/** Requests side by side span so much together, where that leaves each its due: a file is hashed from its beginning on. */
-const SPAN_BYTES = 128 * MiB;
+/** So much may be asked for at once, however little there is in all. */
 const DUE_BYTES = 16 * MiB;
+/** For more only as long as all of them span so much together: a file is hashed from its beginning on. */
+const SPAN_BYTES = 128 * MiB;
 /** With more, what is left of a file near its end is too little for parts of the format. */
 const MANY = 32;
 /** What is done sooner is not worth its request. */
@@ -93,7 +95,7 @@ export function nextPace(pace: Pace, sample: PaceSample, bounds: PaceBounds): Pa
     return {
       width: half(width),
       smallWidth: half(smallWidth),
-      leastPart: Math.min(bounds.partBytes, leastPart * 2),
+      leastPart: Math.min(bounds.partBytes, DUE_BYTES, leastPart * 2),
       trial: undefined,
       restsUntil: now + REST_MS,
       restMs: REST_MS,
@@ -127,16 +129,35 @@ function wasWorthIt(
   return rate >= trial.rate * (width > trial.from ? WORTHWHILE : AS_GOOD);
 }
 
+/** What is known of all that is to come, when more of it is asked for. */
+export interface Remaining {
+  /** Bytes of all of it, and of what has not been asked for yet. */
+  readonly total: number;
+  readonly left: number;
+  /** Bytes per second, of all requests together; 0 while it is not known. */
+  readonly rate: number;
+}
+
 /**
- * Bytes to ask for next, where `left` have not been asked for: large ones first, since each request has its price, and
- * ever smaller ones towards the end, so that all are done at the same time. At `rate`, in bytes per second of all
- * together, each takes a moment at least.
+ * Bytes to ask for next: large ones first, since each request has its price, and ever smaller ones towards the end, so
+ * that all are done at the same time. Each takes a moment at least, and none is more than may be asked for twice.
  */
-export function partBytes({ width, leastPart }: Pace, left: number, bounds: PaceBounds, rate = 0): number {
-  const share = Math.ceil(left / (2 * width) / GRAIN_BYTES) * GRAIN_BYTES;
-  const least = Math.floor(((rate / width) * LEAST_SECONDS) / GRAIN_BYTES) * GRAIN_BYTES;
-  const most = Math.min(bounds.partBytes, Math.max(DUE_BYTES, SPAN_BYTES / width));
-  return Math.max(leastPart, Math.min(most, Math.max(share, least)));
+export function partBytes(
+  { width, leastPart }: Pace,
+  { total, left, rate }: Remaining,
+  bounds: PaceBounds,
+): number {
+  const share = wholeGrains(left / (2 * width), Math.ceil);
+  const moment = wholeGrains((rate / width) * LEAST_SECONDS, Math.floor);
+  const most = Math.max(DUE_BYTES, Math.min(SPAN_BYTES / width, total * DOUBLED_SHARE));
+  return Math.max(
+    leastPart,
+    Math.min(bounds.partBytes, wholeGrains(most, Math.floor), Math.max(share, moment)),
+  );
+}
+
+function wholeGrains(bytes: number, round: (grains: number) => number): number {
+  return round(bytes / GRAIN_BYTES) * GRAIN_BYTES;
 }
 
 /**

@@ -120,7 +120,7 @@ export const OPTIONS = {
   },
   partSize: {
     flags: '--part-size <MiB>',
-    help: 'ask for at most so much of an object at once; how much is measured (1 to 512; default: 64)',
+    help: 'ask for at most so much of an object at once; how much is measured (1 to 512; default: 32)',
     commands: ['init'],
   },
   timeout: {

@@ -63,7 +63,7 @@ const DEFAULT_STALL = 30_000;
 /** On a link that loses one packet in a thousand, at 20 ms, 64 streams fill 1 Gbit/s (npm run bench). */
 const WIDEST = 64;
 /** Each request has its price for the store, which is next to nothing then (npm run bench -- --only locked). */
-const LARGEST_PART_MIB = 64;
+const LARGEST_PART_MIB = 32;
 const MIB = 1024 * 1024;
 const DEFAULT_MIN_SPEED = 5e6;
 const DEFAULT_SETUP_TIMEOUT = 15 * 60_000;

@@ -14,13 +14,15 @@ import type { PartFetch } from './part-fetch.ts';
 import type { Progress } from './progress.ts';
 
 const SAMPLE_MS = 250;
+/** By then it shows whether the first requests bring all that can be received. */
+const FIRST_SAMPLE_MS = 100;
 /** The last requests are looked at so often. */
 const LOOK_MS = 25;
 /** After a longer pause this thread was busy, and has not heard yet of what has come meanwhile. */
 const LATE_MS = 2 * LOOK_MS;
 /** Of the lanes: fewer fill the way by then, and more would push out each other's packets. */
 const SHARE_AT_THE_END = 0.5;
-const LEAST_AT_THE_END = 2;
+const LEAST_AT_THE_END = 4;
 /** Of what is known of the usual rate, so much is from the last part. */
 const NEWS = 0.2;
 
@@ -32,6 +34,7 @@ export class Pacer {
   readonly #ranges: Pick<Ranges, 'takeLoad'>;
   readonly #progress: Progress;
   readonly #bounds: PaceBounds;
+  readonly #first: NodeJS.Timeout;
   readonly #timer: NodeJS.Timeout;
   readonly #looking: NodeJS.Timeout;
   #pace: Pace;
@@ -64,6 +67,8 @@ export class Pacer {
     this.#last = { now: performance.now(), bytes: 0 };
     // From now on.
     ranges.takeLoad();
+    this.#first = setTimeout(() => this.#sample(), FIRST_SAMPLE_MS);
+    this.#first.unref();
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
@@ -79,12 +84,9 @@ export class Pacer {
 
   /** Bytes to ask for now. */
   next(): number {
-    return partBytes(
-      this.#pace,
-      Math.max(0, this.#progress.bytesTotal - this.#asked),
-      this.#bounds,
-      this.#rate,
-    );
+    const total = this.#progress.bytesTotal;
+    const left = Math.max(0, total - this.#asked);
+    return partBytes(this.#pace, { total, left, rate: this.#rate }, this.#bounds);
   }
 
   /** Where requests are to begin and end, if it can be had, in bytes: at parts of this size. */
@@ -114,6 +116,7 @@ export class Pacer {
   }
 
   stop(): void {
+    clearTimeout(this.#first);
     clearInterval(this.#timer);
     clearInterval(this.#looking);
   }

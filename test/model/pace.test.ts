@@ -11,6 +11,7 @@ import {
   type Pace,
   type PaceBounds,
   type PaceSample,
+  type Remaining,
 } from '../../src/model/pace.ts';
 import type { ByteRange } from '../../src/model/parts.ts';
 
@@ -19,6 +20,10 @@ const MiB = 1024 * 1024;
 const BOUNDS: PaceBounds = { width: 64, partBytes: 16 * MiB };
 const CALM: PaceSample = { now: 1000, rate: 1e8, isFull: true, load: 0.3, isThrottled: false };
 const SLOW_DOWN: PaceSample = { ...CALM, isThrottled: true };
+
+function remaining(left: number): Remaining {
+  return { total: left, left, rate: 0 };
+}
 
 describe('to begin with, there are more requests the farther away the store is', () => {
   const rows: readonly { name: string; roundTrip?: number; most?: number; width: number }[] = [
@@ -128,7 +133,7 @@ describe('the next pace', () => {
             pace = nextPace(pace, next, bounds);
             assert.ok(pace.width >= 1 && pace.width <= bounds.width);
             assert.ok(pace.leastPart >= MiB && pace.leastPart <= bounds.partBytes);
-            assert.ok(partBytes(pace, next.now * MiB, bounds) <= bounds.partBytes);
+            assert.ok(partBytes(pace, remaining(next.now * MiB), bounds) <= bounds.partBytes);
           }
         },
       ),
@@ -174,7 +179,7 @@ describe('how much is asked for', () => {
   for (const { name, pace, left, mib } of rows)
     test(`${name}: ${mib} MiB`, () =>
       assert.equal(
-        partBytes({ ...firstPace(undefined, BOUNDS), width: 8, ...pace }, left, BOUNDS),
+        partBytes({ ...firstPace(undefined, BOUNDS), width: 8, ...pace }, remaining(left), BOUNDS),
         mib * MiB,
       ));
 });
@@ -187,7 +192,7 @@ test('part after part, every byte is asked for exactly once, and only the ends o
       const parts: ByteRange[] = [];
       for (let left: readonly ByteRange[] = ranges; left.length > 0;) {
         const bytes = left.reduce((sum, { start, end }) => sum + end - start, 0);
-        const taken = takePart(left, partBytes(pace, bytes, BOUNDS));
+        const taken = takePart(left, partBytes(pace, remaining(bytes), BOUNDS));
         if (taken.part === undefined) assert.fail('nothing was taken of what is left');
         parts.push(taken.part);
         left = taken.left;
@@ -237,22 +242,34 @@ test('of small files, a store that says it is too much gets half as many too, an
 
 describe('of much, at most', () => {
   const large: PaceBounds = { width: 64, partBytes: 64 * MiB };
-  const rows: readonly { name: string; width: number; bounds?: PaceBounds; mib: number }[] = [
-    { name: 'what fewest requests may ask for', width: 2, mib: 64 },
+  const GB = 1e9;
+  const rows: readonly { name: string; width: number; total?: number; bounds?: PaceBounds; mib: number }[] = [
     { name: 'a share of what a few span together', width: 4, mib: 32 },
+    { name: 'the same of fewer', width: 2, mib: 64 },
     { name: 'what is due to each of many', width: 64, mib: 16 },
+    { name: 'what may be asked for twice', width: 4, total: 0.8 * GB, mib: 22 },
+    { name: 'what is due to each, of little', width: 4, total: 0.3 * GB, mib: 16 },
     { name: '--part-size', width: 2, bounds: BOUNDS, mib: 16 },
   ];
-  for (const { name, width, bounds = large, mib } of rows)
+  for (const { name, width, total = 1e12, bounds = large, mib } of rows)
     test(`${name}: ${mib} MiB`, () =>
-      assert.equal(partBytes({ ...firstPace(undefined, large), width }, 1e12, bounds), mib * MiB));
+      assert.equal(
+        partBytes({ ...firstPace(undefined, large), width }, remaining(total), bounds),
+        mib * MiB,
+      ));
+});
+
+test('after a store has said that it is too much, as long as it says so, the last requests are not all there is', () => {
+  let pace = firstPace(150, { width: 64, partBytes: 64 * MiB });
+  for (let round = 0; round < 20; round += 1)
+    pace = nextPace(pace, SLOW_DOWN, { width: 64, partBytes: 64 * MiB });
+  assert.equal(pace.leastPart, 16 * MiB);
 });
 
 test('at a high rate, no request is for less than a moment', () => {
   const near = { ...firstPace(0.1, BOUNDS), width: 8 };
-  assert.equal(partBytes(near, MiB, BOUNDS, 1.2e9), 4 * MiB);
-  assert.equal(partBytes(near, MiB, BOUNDS, 1e8), MiB);
-  assert.equal(partBytes(near, MiB, BOUNDS, 1e12), 16 * MiB);
+  const atRate = (rate: number): number => partBytes(near, { ...remaining(MiB), rate }, BOUNDS) / MiB;
+  assert.deepEqual([1.2e9, 1e8, 1e12].map(atRate), [4, 1, 16]);
 });
 
 test('of nothing, nothing is taken', () => {

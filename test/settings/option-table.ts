@@ -132,9 +132,9 @@ export const TABLE: readonly Row[] = [
   {
     key: 'partSize',
     read: ({ paceBounds }) => paceBounds.partBytes,
-    flag: ['32', 32 * 1024 * 1024],
+    flag: ['64', 64 * 1024 * 1024],
     variable: ['8', 8 * 1024 * 1024],
-    byDefault: 64 * 1024 * 1024,
+    byDefault: 32 * 1024 * 1024,
   },
   {
     key: 'timeout',

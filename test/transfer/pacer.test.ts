@@ -8,6 +8,8 @@ import { Progress } from '../../src/transfer/progress.ts';
 const MiB = 1024 * 1024;
 const BOUNDS: PaceBounds = { width: 64, partBytes: 16 * MiB };
 const SAMPLE_MS = 250;
+const FIRST_SAMPLE_MS = 100;
+const STEP_MS = 25;
 
 test('the first round trip that is known says how many lanes there are', (context) => {
   const { pacer } = pacing(context, 1000 * MiB);
@@ -29,14 +31,28 @@ test('parts become smaller towards the end of all that is wanted', (context) => 
 });
 
 describe('with time', () => {
+  test('there are more after a moment already, where there is time to receive four times as much', async (context) => {
+    const { pacer, progress, pass } = pacing(context, 1000 * MiB);
+    const busy = keepBusy(pacer, 100);
+    progress.addBytes(10 * MiB);
+    await pass(FIRST_SAMPLE_MS);
+    assert.equal(pacer.lanes.width, 16);
+    await pass(SAMPLE_MS - FIRST_SAMPLE_MS);
+    assert.equal(pacer.lanes.width, 4, 'no more has come');
+    busy.stop();
+  });
+
   test('there are more lanes while all are busy and it goes faster', async (context) => {
     const { pacer, progress, pass } = pacing(context, 1000 * MiB);
     const busy = keepBusy(pacer, 100);
-    for (const mib of [10, 20, 30]) {
+    for (const [mib, milliseconds] of [
+      [4, FIRST_SAMPLE_MS],
+      [20, SAMPLE_MS - FIRST_SAMPLE_MS],
+    ] as const) {
       progress.addBytes(mib * MiB);
-      await pass();
+      await pass(milliseconds);
     }
-    assert.ok(pacer.lanes.width > 4, `${pacer.lanes.width}`);
+    assert.equal(pacer.lanes.width, 64);
     busy.stop();
   });
 
@@ -107,7 +123,7 @@ describe('when everything was asked for', () => {
     };
     await look();
     assert.deepEqual(cuts, [], 'whoever receives may be busy');
-    for (let time = 0; time < SAMPLE_MS; time += 25) {
+    for (let time = 0; time < FIRST_SAMPLE_MS; time += 25) {
       asks[1]?.onBytes(160 * 1024);
       await look();
     }
@@ -121,6 +137,18 @@ describe('when everything was asked for', () => {
     await look();
     assert.equal(cuts.length, 2);
     assert.equal(slow.isDoubled, false);
+  });
+
+  test('what says nothing is asked for again, however large requests are', async (context) => {
+    const bounds = { width: 64, partBytes: 64 * MiB };
+    const { pacer, pass, clock } = pacing(context, 800 * MiB, bounds);
+    const { asks, fetch } = asking(pacer.next());
+    await oneAtUsualRate(pacer, clock, fetch, asks);
+    pacer.asked(800 * MiB);
+    const silent = fetch();
+    void pacer.watching(silent, () => silent.run());
+    for (let round = 0; round < 8; round += 1) await pass();
+    assert.equal(silent.isDoubled, true);
   });
 
   test('nothing is asked for again right after this thread was busy: it may have come meanwhile', async (context) => {
@@ -176,11 +204,11 @@ describe('when everything was asked for', () => {
     await watching;
   }
 
-  function asking(): { asks: (PartRequest & { done: () => void })[]; fetch: () => PartFetch } {
+  function asking(bytes = PART): { asks: (PartRequest & { done: () => void })[]; fetch: () => PartFetch } {
     const asks: (PartRequest & { done: () => void })[] = [];
     const fetch = (): PartFetch =>
       new PartFetch(
-        { start: 0, end: PART },
+        { start: 0, end: bytes },
         {
           ask: (request) => new Promise<void>((done) => asks.push({ ...request, done })),
           onReached: () => undefined,
@@ -197,27 +225,30 @@ describe('when everything was asked for', () => {
 function pacing(
   context: TestContext,
   bytes: number,
+  bounds = BOUNDS,
 ): {
   pacer: Pacer;
   progress: Progress;
   clock: { now: number };
   load: { now: number };
-  pass: () => Promise<void>;
+  pass: (milliseconds?: number) => Promise<void>;
 } {
   const clock = { now: 1000 };
   const load = { now: 0 };
   context.mock.method(performance, 'now', () => clock.now);
-  mock.timers.enable({ apis: ['setInterval'] });
+  mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
   const progress = new Progress();
   progress.expect(1, bytes);
-  const pacer = new Pacer({ takeLoad: () => load.now }, progress, BOUNDS);
+  const pacer = new Pacer({ takeLoad: () => load.now }, progress, bounds);
   context.after(() => {
     pacer.stop();
     mock.timers.reset();
   });
-  const pass = async (): Promise<void> => {
-    clock.now += SAMPLE_MS;
-    mock.timers.tick(SAMPLE_MS);
+  const pass = async (milliseconds = SAMPLE_MS): Promise<void> => {
+    for (let passed = 0; passed < milliseconds; passed += STEP_MS) {
+      clock.now += STEP_MS;
+      mock.timers.tick(STEP_MS);
+    }
     await new Promise(setImmediate);
   };
   return { pacer, progress, clock, load, pass };
