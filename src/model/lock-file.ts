@@ -49,6 +49,7 @@ export function formatLock({ selection, also, manifests }: Lock): string {
 
 /** Throws `lock-invalid`, naming `where` (the file) and the line. What comes out names only trees that may be restored. */
 export function parseLock(where: string, text: string): ReadLock {
+  if (text === '') throw invalid(`${where} is empty, as a lock that failed leaves it`);
   if (!text.endsWith('\n')) throw invalid(`${where} ends in the middle of a line`);
   // A checkout on Windows may have given it other line ends.
   const lines = text.split(/\r?\n/).slice(0, -1);

@@ -187,7 +187,7 @@ export const OPTIONS = {
   },
   dryRun: {
     flags: '--dry-run',
-    help: 'print what would be done, and do nothing (init: without a server, and without looking at other caches, or whether the dir can be written)',
+    help: 'print what would be done, and do nothing (init: without looking at other caches, or whether the dir can be written; the variable counts where no server is to start)',
     commands: ['init', 'upload'],
   },
   json: {

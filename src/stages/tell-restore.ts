@@ -99,9 +99,7 @@ export function tellEmpty(
   unasked: readonly TreeName[] = [],
 ): Restored {
   const { log, reporter } = context;
-  const isSentLater = server.length > 0 && context.settings.writeBack !== 'off' && !context.settings.strict;
-  const how = isSentLater ? 'what it gets is then put' : '`model-cache upload` then puts it';
-  const next = `${nextStep(context, server, dir)}; ${how} into ${store.url}`;
+  const next = `${nextStep(context, server, dir)}; ${howItIsFilled(context, store, server)}`;
   const what =
     unasked.length === 0
       ? 'Nothing in the bucket yet'
@@ -149,6 +147,12 @@ export function planReport(plan: RestorePlan, status: RestoreReport['status']): 
     bytesShort: plan.bytesShort,
     failures: [],
   };
+}
+
+function howItIsFilled({ settings }: Context, { url }: Store, server: readonly string[]): string {
+  if (settings.strict) return `\`model-cache upload\` fills ${url}`;
+  const isSentLater = server.length > 0 && settings.writeBack !== 'off';
+  return `${isSentLater ? 'what it gets is then put' : '`model-cache upload` then puts it'} into ${url}`;
 }
 
 function nextStep({ settings }: Context, server: readonly string[], dir: string): string {

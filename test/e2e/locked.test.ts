@@ -123,7 +123,7 @@ describe('a rollback is the older lock file', () => {
 describe('a lock file that cannot be used', () => {
   for (const [name, content, says] of [
     ['is not there', undefined, /models\.lock is not there/],
-    ['is empty, as a failed `model-cache lock` leaves it', '', /ends in the middle of a line/],
+    ['is empty, as a failed `model-cache lock` leaves it', '', /models\.lock is empty/],
     [
       'is of a later version',
       '# model-cache lock, version 2: x\n',

@@ -105,7 +105,7 @@ describe('a lock file', () => {
 
 describe('a lock file is refused, with the line that is wrong', () => {
   const rows: readonly (readonly [name: string, text: string, says: RegExp])[] = [
-    ['nothing at all', '', /models\.lock ends in the middle of a line/],
+    ['nothing at all', '', /models\.lock is empty/],
     ['one line end', '\n', /line 1: not a lock file of model-cache \(wanted # model-cache lock, version 1/],
     ['a last line that is cut off', `${HEADER}${ONE.slice(0, -1)}`, /ends in the middle of a line/],
     ['another file', 'FROM python\n', /line 1: not a lock file .*found FROM python/],
