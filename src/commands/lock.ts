@@ -64,7 +64,7 @@ function refuseUnlockable(store: Store, { lock: { manifests, selection }, unmatc
     'model-not-found',
     `nothing was locked: nothing in ${store.url} answers to ${what}`,
     {
-      hint: 'model-cache status lists what is there',
+      hint: 'model-cache init --dry-run lists what is there',
     },
   );
 }

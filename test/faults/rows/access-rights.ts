@@ -81,7 +81,7 @@ export const rights: readonly Row[] = [
   },
   {
     fault: 'nothing in the bucket answers to --model',
-    sees: 'nothing in s3://… answers to --model org/other; model-cache status lists what is there',
+    sees: 'nothing in s3://… answers to --model org/other; model-cache init --dry-run lists what is there',
     todo: 'Correct the name; `model-cache status` lists what is there.',
     expected: { within: 3, code: 'model-not-found', published: 'nothing' },
     run: (rig) => rig.init({ args: ['--model', 'org/other'] }),
