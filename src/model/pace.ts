@@ -47,7 +47,7 @@ const NEARBY = 4;
 const FEWEST = 2;
 /** So much may be asked for at once, however little there is in all. */
 const DUE_BYTES = 16 * MiB;
-/** For more only as long as all of them span so much together: a file is hashed from its beginning on. */
+/** Of what is proved part by part, for more, as long as all requests together span no more than this. */
 const SPAN_BYTES = 128 * MiB;
 /** With more, what is left of a file near its end is too little for parts of the format. */
 const MANY = 32;
@@ -129,13 +129,15 @@ function wasWorthIt(
   return rate >= trial.rate * (width > trial.from ? WORTHWHILE : AS_GOOD);
 }
 
-/** What is known of all that is to come, when more of it is asked for. */
+/** What is known when more is asked for. */
 export interface Remaining {
   /** Bytes of all of it, and of what has not been asked for yet. */
   readonly total: number;
   readonly left: number;
   /** Bytes per second, of all requests together; 0 while it is not known. */
   readonly rate: number;
+  /** The file is proved part by part, as they come; else it is hashed from its beginning on, which should come first. */
+  readonly isProvedInParts: boolean;
 }
 
 /**
@@ -144,12 +146,13 @@ export interface Remaining {
  */
 export function partBytes(
   { width, leastPart }: Pace,
-  { total, left, rate }: Remaining,
+  { total, left, rate, isProvedInParts }: Remaining,
   bounds: PaceBounds,
 ): number {
   const share = wholeGrains(left / (2 * width), Math.ceil);
   const moment = wholeGrains((rate / width) * LEAST_SECONDS, Math.floor);
-  const most = Math.max(DUE_BYTES, Math.min(SPAN_BYTES / width, total * DOUBLED_SHARE));
+  const large = Math.min(SPAN_BYTES / width, total * DOUBLED_SHARE);
+  const most = isProvedInParts ? Math.max(DUE_BYTES, large) : DUE_BYTES;
   return Math.max(
     leastPart,
     Math.min(bounds.partBytes, wholeGrains(most, Math.floor), Math.max(share, moment)),

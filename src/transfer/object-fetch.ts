@@ -107,7 +107,8 @@ export class ObjectFetch {
 
   #nextPart(): ByteRange | undefined {
     const { pacer } = this.#tools;
-    const { part, left } = takePart(this.#left, pacer.next(), pacer.grain(this.#object.parts?.size));
+    const { parts } = this.#object;
+    const { part, left } = takePart(this.#left, pacer.next(parts !== undefined), pacer.grain(parts?.size));
     this.#left = left;
     return part;
   }

@@ -82,11 +82,11 @@ export class Pacer {
     this.#use(firstPace(roundTripMs, this.#bounds));
   }
 
-  /** Bytes to ask for now. */
-  next(): number {
+  /** Bytes to ask for now, of a file that is proved part by part, or as a whole. */
+  next(isProvedInParts: boolean): number {
     const total = this.#progress.bytesTotal;
     const left = Math.max(0, total - this.#asked);
-    return partBytes(this.#pace, { total, left, rate: this.#rate }, this.#bounds);
+    return partBytes(this.#pace, { total, left, rate: this.#rate, isProvedInParts }, this.#bounds);
   }
 
   /** Where requests are to begin and end, if it can be had, in bytes: at parts of this size. */

@@ -22,7 +22,7 @@ const CALM: PaceSample = { now: 1000, rate: 1e8, isFull: true, load: 0.3, isThro
 const SLOW_DOWN: PaceSample = { ...CALM, isThrottled: true };
 
 function remaining(left: number): Remaining {
-  return { total: left, left, rate: 0 };
+  return { total: left, left, rate: 0, isProvedInParts: true };
 }
 
 describe('to begin with, there are more requests the farther away the store is', () => {
@@ -243,18 +243,30 @@ test('of small files, a store that says it is too much gets half as many too, an
 describe('of much, at most', () => {
   const large: PaceBounds = { width: 64, partBytes: 64 * MiB };
   const GB = 1e9;
-  const rows: readonly { name: string; width: number; total?: number; bounds?: PaceBounds; mib: number }[] = [
+  const rows: readonly {
+    name: string;
+    width: number;
+    total?: number;
+    bounds?: PaceBounds;
+    isHashed?: boolean;
+    mib: number;
+  }[] = [
     { name: 'a share of what a few span together', width: 4, mib: 32 },
     { name: 'the same of fewer', width: 2, mib: 64 },
     { name: 'what is due to each of many', width: 64, mib: 16 },
     { name: 'what may be asked for twice', width: 4, total: 0.8 * GB, mib: 22 },
     { name: 'what is due to each, of little', width: 4, total: 0.3 * GB, mib: 16 },
     { name: '--part-size', width: 2, bounds: BOUNDS, mib: 16 },
+    { name: 'of what is hashed from its beginning', width: 2, isHashed: true, mib: 16 },
   ];
-  for (const { name, width, total = 1e12, bounds = large, mib } of rows)
+  for (const { name, width, total = 1e12, bounds = large, isHashed = false, mib } of rows)
     test(`${name}: ${mib} MiB`, () =>
       assert.equal(
-        partBytes({ ...firstPace(undefined, large), width }, remaining(total), bounds),
+        partBytes(
+          { ...firstPace(undefined, large), width },
+          { ...remaining(total), isProvedInParts: !isHashed },
+          bounds,
+        ),
         mib * MiB,
       ));
 });

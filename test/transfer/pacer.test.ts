@@ -23,11 +23,11 @@ test('the first round trip that is known says how many lanes there are', (contex
 
 test('parts become smaller towards the end of all that is wanted', (context) => {
   const { pacer } = pacing(context, 1000 * MiB);
-  assert.equal(pacer.next(), 16 * MiB);
+  assert.equal(pacer.next(true), 16 * MiB);
   pacer.asked(1000 * MiB - 32 * MiB);
-  assert.equal(pacer.next(), 4 * MiB);
+  assert.equal(pacer.next(true), 4 * MiB);
   pacer.asked(32 * MiB);
-  assert.equal(pacer.next(), MiB);
+  assert.equal(pacer.next(true), MiB);
 });
 
 describe('with time', () => {
@@ -85,9 +85,9 @@ describe('with time', () => {
     pacer.throttled();
     pacer.throttled();
     await pass();
-    assert.deepEqual([pacer.lanes.width, pacer.next()], [2, 2 * MiB]);
+    assert.deepEqual([pacer.lanes.width, pacer.next(true)], [2, 2 * MiB]);
     await pass();
-    assert.deepEqual([pacer.lanes.width, pacer.next()], [2, 2 * MiB]);
+    assert.deepEqual([pacer.lanes.width, pacer.next(true)], [2, 2 * MiB]);
   });
 });
 
@@ -142,7 +142,7 @@ describe('when everything was asked for', () => {
   test('what says nothing is asked for again, however large requests are', async (context) => {
     const bounds = { width: 64, partBytes: 64 * MiB };
     const { pacer, pass, clock } = pacing(context, 800 * MiB, bounds);
-    const { asks, fetch } = asking(pacer.next());
+    const { asks, fetch } = asking(pacer.next(true));
     await oneAtUsualRate(pacer, clock, fetch, asks);
     pacer.asked(800 * MiB);
     const silent = fetch();
