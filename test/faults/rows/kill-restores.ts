@@ -138,7 +138,7 @@ export async function killedRestores(
   for (let dirs = 1; ; dirs += 1) {
     const at = newDir(rig, filled, relay, `models-${dirs}`);
     const ran = await restoreTo(at).catch(again(seed));
-    const most = size + at.kills * IN_FLIGHT + (at.kills + 2) * TALK;
+    const most = comingFor(size) + at.kills * IN_FLIGHT + (at.kills + 2) * TALK;
     const claims = broken([[at.came <= most, `${at.came} bytes came with ${at.kills} kills`]]);
     refuse(`TEST_SEED=${seed}:`, claims, ran);
     sum.kills += at.kills;

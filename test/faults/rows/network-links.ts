@@ -123,11 +123,12 @@ export const links: readonly Row[] = [
     run: async (rig) => {
       const minio = await rig.ownMinio();
       const { endpoint } = await rig.proxy(
-        // Of each connection, of which there may be many.
-        [{ type: 'bandwidth', attributes: { rate: 1500 } }],
+        // Of each connection. The proxy takes what was asked for, so not all of it may have been.
+        [{ type: 'bandwidth', attributes: { rate: 3000 } }],
         minio.endpoint,
       );
-      const running = await rig.start('init', { minio, endpoint, args: ['--stall', '2s'] });
+      const args = ['--stall', '2s', '--connections', '2'];
+      const running = await rig.start('init', { minio, endpoint, args });
       await running.said(/^Starting S3 model sync/);
       await sleep(500);
       process.kill(minio.pid, 'SIGSTOP');
