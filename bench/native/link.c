@@ -75,7 +75,8 @@ static int64_t now(void) {
 /* By route: a container may not be allowed to set its default. */
 static void set_tcp(const struct end *end) {
   char line[160];
-  snprintf(line, sizeof line, "ip route replace 10.77.0.0/30 dev link src %s congctl cubic window %d", end->address, end->window);
+  snprintf(line, sizeof line, "ip route replace 10.77.0.0/30 dev link src %s congctl cubic window %d", end->address,
+           end->window);
   if (system(line) != 0) {
     fprintf(stderr, "wanted iproute2 to set TCP's congestion control and window, found that this failed: %s\n", line);
     exit(1);

@@ -44,9 +44,8 @@ export class Pacer {
   #isThrottled = false;
   /** As far as it is known. */
   #isBusy = true;
+  /** And no more were under way than may be: when there may be fewer, those that are too many come to their end. */
   #wasFull = true;
-  /** More are under way than may be: their number has become smaller. */
-  #wasOver = false;
   #last: { readonly now: number; readonly bytes: number };
   #lookedAt = performance.now();
   /** Bytes that have been asked for. */
@@ -132,15 +131,14 @@ export class Pacer {
     const sample = {
       now,
       rate,
-      isFull: isFull && this.#wasFull && !this.#wasOver,
+      isFull: isFull && this.#wasFull,
       load,
       isThrottled: this.#isThrottled,
     };
     this.#use(nextPace(this.#pace, sample, this.#bounds));
     this.#last = { now, bytes };
     this.#isThrottled = false;
-    this.#wasFull = isFull;
-    this.#wasOver = this.lanes.active > this.lanes.width;
+    this.#wasFull = isFull && this.lanes.active <= this.lanes.width;
   }
 
   #note({ rate, beginMs = Infinity }: PartFetch): void {
