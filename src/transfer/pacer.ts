@@ -22,7 +22,7 @@ const LOOK_MS = 25;
 const LATE_MS = 2 * LOOK_MS;
 /** Of the lanes: fewer fill the way by then, and more would push out each other's packets. */
 const SHARE_AT_THE_END = 0.5;
-const LEAST_AT_THE_END = 4;
+const LEAST_AT_THE_END = 2;
 /** Of what is known of the usual rate, so much is from the last part. */
 const NEWS = 0.2;
 
