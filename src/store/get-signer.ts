@@ -12,8 +12,10 @@ export interface GetSigning {
   readonly second: number;
   /** All headers but the signature. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The value of the `authorization` header; `path` as it is sent. */
-  readonly authorization: (path: string) => string;
+  /** The value of the `authorization` header, without the signature at its end. */
+  readonly signedBy: string;
+  /** Hex; `path` as it is sent. */
+  readonly signature: (path: string) => string;
 }
 
 /**
@@ -57,15 +59,15 @@ export class GetSigner {
     const lines = Object.entries(headers).map(([name, value]) => `${name}:${canonicalValue(value)}\n`);
     const behindPath = `\n\n${lines.join('')}\n${names}\n${EMPTY_SHA256}`;
     const beforeHash = `${ALGORITHM}\n${date}\n${scope}\n`;
-    const beforeSignature = `${ALGORITHM} Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=`;
+    const signedBy = `${ALGORITHM} Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=`;
     const key = createSecretKey(await getSigningKey(NodeSha256, identity, day, this.#region, 's3'));
-    const authorization = (path: string): string =>
-      `${beforeSignature}${signature(key, `${beforeHash}${hash('sha256', `GET\n${path}${behindPath}`)}`)}`;
-    return { identity, second, headers, authorization };
+    const signature = (path: string): string =>
+      hmac(key, `${beforeHash}${hash('sha256', `GET\n${path}${behindPath}`)}`);
+    return { identity, second, headers, signedBy, signature };
   }
 }
 
-function signature(key: KeyObject, text: string): string {
+function hmac(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('hex');
 }
 

@@ -7,7 +7,7 @@ import { longer } from './range-patience.ts';
 import type { S3Access, S3Settings } from './s3-access.ts';
 import type { S3Address } from './s3-address.ts';
 import { S3Names } from './s3-names.ts';
-import { S3Signer, type GetText, type RequestToSign, type SignedRequest } from './s3-signer.ts';
+import { S3Signer, type Gets, type RequestToSign, type SignedRequest } from './s3-signer.ts';
 import { noByteCame } from './stalled.ts';
 import {
   AnswerTooLarge,
@@ -52,10 +52,10 @@ export class PlainRequests {
   }
 
   /** For objects that are asked for soon, of which there may be many; the first is `forKey`. Throws the same. */
-  async gets(forKey: string | undefined): Promise<GetText> {
+  async gets(forKey: string | undefined): Promise<Gets> {
     try {
-      const text = await this.#signer.gets();
-      return (key, lines) => text(this.names.keyOf(key), lines);
+      const { common, own } = await this.#signer.gets();
+      return { common, own: (key) => own(this.names.keyOf(key)) };
     } catch (error) {
       throw this.names.explain(forKey, error);
     }

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { ModelCacheError } from '../errors.ts';
-import type { ByteRange } from '../model/parts.ts';
 import { partsOf } from '../model/proof.ts';
 import { NoThread } from '../threads/start.ts';
 import { asSystemError } from '../threads/system-failure.ts';
+import { getText, rangeLine } from '../wire/get-text.ts';
 import type { Fetched, MadeFile } from '../wire/messages.ts';
 import { FetchFailed, Receivers } from '../wire/receivers.ts';
 import { NotPlain } from './not-plain.ts';
@@ -118,9 +118,10 @@ export class PlainS3 {
 
   async fetch(order: RangeOrder): Promise<void> {
     const { key, range, size, etag, into, onNewConnection, signal } = order;
-    const get = await this.#requests.gets(key);
+    const { common, own } = await this.#requests.gets(key);
     signal.throwIfAborted();
-    const request = get(key, rangeLines(range, etag));
+    const ifMatch = etag === undefined ? '' : `if-match: ${etag}\r\n`;
+    const request = getText(common, own(key), `${rangeLine(range)}${ifMatch}`);
     const parts = order.parts && partsOf(range, order.parts);
     const errand = { kind: 'range', request, range, size, etag, into, parts, onNewConnection } as const;
     await this.#explained(
@@ -132,13 +133,13 @@ export class PlainS3 {
 
   async fetchFiles(order: FilesOrder): Promise<void> {
     const { files, onNewConnection, signal, onMade } = order;
-    const get = await this.#requests.gets(files[0]?.key);
+    const { common, own } = await this.#requests.gets(files[0]?.key);
     signal.throwIfAborted();
     const toMake = files.map(({ key, size, path, mode, algorithms }) => {
-      const request = get(key, rangeLines({ start: 0, end: size }, undefined));
-      return { request, size, path, mode, algorithms };
+      const { target, signature } = own(key);
+      return { target, signature, size, path, mode, algorithms };
     });
-    const errand = { kind: 'files', files: toMake, onNewConnection } as const;
+    const errand = { kind: 'files', common, files: toMake, onNewConnection } as const;
     let made = 0;
     const events = {
       ...order,
@@ -212,12 +213,6 @@ export class PlainS3 {
         return new ModelCacheError('internal', 'a fetch was stopped, and nobody had asked for it');
     }
   }
-}
-
-/** An empty range is one of an empty object, which has none. */
-function rangeLines({ start, end }: ByteRange, etag: string | undefined): string {
-  const range = start === end ? '' : `range: bytes=${start}-${end - 1}\r\n`;
-  return etag === undefined ? range : `${range}if-match: ${etag}\r\n`;
 }
 
 function plainly<T>(parse: () => T): T {

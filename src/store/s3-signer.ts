@@ -2,6 +2,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import type { ResolvedCredentials } from './credentials.ts';
 import { GetSigner } from './get-signer.ts';
 import { EMPTY_SHA256, NodeSha256 } from './node-sha256.ts';
+import type { OwnOfGet } from '../wire/get-text.ts';
 import { escaped, escapedKey, type S3Address } from './s3-address.ts';
 
 export interface RequestToSign {
@@ -22,8 +23,11 @@ export interface SignedRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The text of a request for an object; `lines` are headers that are not signed, each with its end. */
-export type GetText = (key: string, lines: string) => string;
+/** GETs of objects that are sent soon; `getText` makes each of them. */
+export interface Gets {
+  readonly common: string;
+  readonly own: (key: string) => OwnOfGet;
+}
 
 /** Makes requests to one bucket, signed where there are credentials. */
 export class S3Signer {
@@ -62,20 +66,24 @@ export class S3Signer {
     const signed =
       signing === undefined
         ? await this.#sign(method, path, query, signedHeaders)
-        : { ...signing.headers, authorization: signing.authorization(path) };
+        : { ...signing.headers, authorization: `${signing.signedBy}${signing.signature(path)}` };
     const target = search === '' ? path : `${path}?${search}`;
     return { method, target, headers: { ...signed, ...headers } };
   }
 
-  /** Requests for objects that are sent soon: of many small files, each needs one. */
-  async gets(): Promise<GetText> {
+  /** Of many small files, each needs one. */
+  async gets(): Promise<Gets> {
     const { base, hostHeader } = this.#address;
     const signing = await this.#gets?.now();
-    const common = headerLines(signing?.headers ?? commonHeaders(hostHeader));
-    return (key, lines) => {
-      const path = `${base}${escapedKey(key)}`;
-      const authorization = signing === undefined ? '' : `authorization: ${signing.authorization(path)}\r\n`;
-      return `GET ${path} HTTP/1.1\r\n${common}${authorization}${lines}\r\n`;
+    const headers = signing
+      ? { ...signing.headers, authorization: signing.signedBy }
+      : commonHeaders(hostHeader);
+    return {
+      common: ` HTTP/1.1\r\n${headerLines(headers).slice(0, -2)}`,
+      own: (key) => {
+        const target = `${base}${escapedKey(key)}`;
+        return { target, signature: signing?.signature(target) ?? '' };
+      },
     };
   }
 

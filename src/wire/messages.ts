@@ -5,6 +5,7 @@ import type { Digests, DigestAlgorithm } from '../model/digest.ts';
 import type { SystemFailure } from '../threads/system-failure.ts';
 import type { Answer } from './answer-reader.ts';
 import type { Endpoint } from './connection.ts';
+import type { OwnOfGet } from './get-text.ts';
 
 /** What crosses between a thread that receives and the one that it works for. Plain values. */
 
@@ -43,14 +44,14 @@ export interface RangeErrand {
 /** Small objects, one after the other; the first that fails ends it. */
 export interface FilesErrand {
   readonly kind: 'files';
+  /** Of their requests (`getText`): it crosses once. */
+  readonly common: string;
   readonly files: readonly FileToMake[];
   readonly onNewConnection: boolean;
 }
 
 /** A file that is made of a whole object, and removed again when not all of it comes. */
-export interface FileToMake {
-  /** The whole request. */
-  readonly request: string;
+export interface FileToMake extends OwnOfGet {
   /** Bytes of the object. */
   readonly size: number;
   readonly path: string;

@@ -7,6 +7,7 @@ import { Silence } from './connection.ts';
 import { Connections, type ExchangeOptions } from './connections.ts';
 import { ContentOrRefusal, OtherObject, Refused } from './content.ts';
 import { FileReader } from './file-reader.ts';
+import { getText, rangeLine } from './get-text.ts';
 import type {
   Fetched,
   FetchErrand,
@@ -92,7 +93,7 @@ async function fetchRange(errand: RangeErrand, id: number, { say }: Tell<FetchSa
 }
 
 async function fetchFiles(
-  { files, onNewConnection }: FilesErrand,
+  { common, files, onNewConnection }: FilesErrand,
   id: number,
   { say, saySoon }: Tell<FetchSaid>,
 ): Promise<Fetched> {
@@ -104,7 +105,7 @@ async function fetchFiles(
     for (const file of files) {
       const reader = new FileReader(file, disk);
       work.takeMoved = () => reader.takeMoved();
-      const connectMs = await fetchFile(file, reader, options);
+      const connectMs = await fetchFile(common, file, reader, options);
       if (connectMs !== undefined) quickest = Math.min(quickest ?? Infinity, connectMs);
       saySoon({ kind: 'made', moved: reader.takeMoved(), etag: reader.etag, digests: reader.digests });
     }
@@ -115,13 +116,16 @@ async function fetchFiles(
 }
 
 async function fetchFile(
-  { request, size }: FileToMake,
+  common: string,
+  file: FileToMake,
   reader: FileReader,
   options: ExchangeOptions,
 ): Promise<number | undefined> {
   try {
-    const content = new ContentOrRefusal({ start: 0, end: size }, size, reader);
-    const { connectMs } = await connections.exchange({ head: request }, content, options);
+    const whole = { start: 0, end: file.size };
+    const content = new ContentOrRefusal(whole, file.size, reader);
+    const head = getText(common, file, rangeLine(whole));
+    const { connectMs } = await connections.exchange({ head }, content, options);
     content.throwIfRefused();
     reader.finish();
     return connectMs;

@@ -64,8 +64,8 @@ test('another second and another identity make another signature', async () => {
 });
 
 async function headersBy(signer: GetSigner, path: string): Promise<Readonly<Record<string, string>>> {
-  const { headers, authorization } = await signer.now();
-  return { ...headers, authorization: authorization(path) };
+  const { headers, signedBy, signature } = await signer.now();
+  return { ...headers, authorization: `${signedBy}${signature(path)}` };
 }
 
 function signerOf(identity: Identity, region: string, host: string): GetSigner {

@@ -111,9 +111,9 @@ test('where none could begin, there is none', async () => {
 });
 
 function fetchErrand(name: string): FetchErrand {
-  const request = `GET /${name} HTTP/1.1\r\nhost: test\r\n\r\n`;
-  const file = { request, size: 1, path: join(scratch, name), mode: 0o600, algorithms: [] };
-  return { kind: 'files', files: [file], onNewConnection: false };
+  const path = join(scratch, name);
+  const file = { target: `/${name}`, signature: '', size: 1, path, mode: 0o600, algorithms: [] };
+  return { kind: 'files', common: ' HTTP/1.1\r\nhost: test', files: [file], onNewConnection: false };
 }
 
 function errand(fd: number, { memory }: Arrival): DigestErrand {

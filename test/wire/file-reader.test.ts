@@ -100,5 +100,6 @@ function openDescriptor(): number {
 }
 
 function readerInto(path: string, mode = 0o600): FileReader {
-  return new FileReader({ request: '', size: 10, path, mode, algorithms: ['sha256'] }, new DiskSigns());
+  const file = { target: '/k', signature: '', size: 10, path, mode, algorithms: ['sha256'] } as const;
+  return new FileReader(file, new DiskSigns());
 }

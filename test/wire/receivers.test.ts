@@ -28,7 +28,10 @@ test('a small file is made, hashed, and told of when all of it is there', async 
     await makeBy(receivers, [{ path }], told);
     assert.equal(readFileSync(path, 'utf8'), BODY);
     assert.deepEqual(told, [10, '"e"', sha256(BODY), 0]);
-    assert.equal(asked[0]?.head, GET);
+    assert.equal(
+      asked[0]?.head,
+      'GET /k HTTP/1.1\r\nhost: store\r\nauthorization: signed of it\r\nrange: bytes=0-9\r\n\r\n',
+    );
   });
 });
 
@@ -40,7 +43,7 @@ test('several come one after the other over one connection, and each is told of 
   await receiving(answer, async (receivers, { asked, sockets }) => {
     const files = ['1', '2', '3'].map((name) => ({
       path: freshPath(),
-      request: GET.replace('/k', `/${name}`),
+      target: `/${name}`,
     }));
     const told: unknown[] = [];
     await makeBy(receivers, files, told);
@@ -59,7 +62,7 @@ test('the first that does not come ends them: those before it are told of, and t
   await receiving(answer, async (receivers, { asked }) => {
     const files = ['1', '2', '3'].map((name) => ({
       path: freshPath(),
-      request: GET.replace('/k', `/${name}`),
+      target: `/${name}`,
     }));
     const told: unknown[] = [];
     await assert.rejects(makeBy(receivers, files, told), failedBy({ kind: 'connection' }));
@@ -78,9 +81,9 @@ test('what was refused in words does not cost its connection', async () => {
       head.includes('/2') ? plainAnswer('<Error/>', '', '503 Slow Down') : plainAnswer(BODY, ETAG),
     );
   await receiving(answer, async (receivers, { asked, sockets }) => {
-    const of = (name: string): { path: string; request: string } => ({
+    const of = (name: string): { path: string; target: string } => ({
       path: freshPath(),
-      request: GET.replace('/k', `/${name}`),
+      target: `/${name}`,
     });
     await makeBy(receivers, [of('1')]);
     await assert.rejects(
@@ -244,8 +247,7 @@ test('many at once come each into its own file, over connections that are kept',
       await Promise.all(
         batch.map(async (name) => {
           const path = freshPath();
-          const request = GET.replace('/k', `/${name}`);
-          await makeBy(receivers, [{ request, path }]);
+          await makeBy(receivers, [{ target: `/${name}`, path }]);
           assert.equal(readFileSync(path, 'utf8'), name.padStart(10, '-'));
         }),
       );
@@ -439,9 +441,10 @@ function makeBy(
     onBytes: (count) => told.push(count),
     onDiskBusy: () => undefined,
   };
-  const file = { request: GET, size: 10, mode: 0o600, algorithms: ['sha256'] } as const;
+  const file = { target: '/k', signature: 'of it', size: 10, mode: 0o600, algorithms: ['sha256'] } as const;
   const errand = {
     kind: 'files',
+    common: ' HTTP/1.1\r\nhost: store\r\nauthorization: signed ',
     files: files.map((own) => ({ ...file, ...own })),
     onNewConnection: false,
   } as const;
