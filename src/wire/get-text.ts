@@ -4,11 +4,14 @@ import type { ByteRange } from '../model/parts.ts';
 export interface OwnOfGet {
   /** The path, escaped. */
   readonly target: string;
-  /** The last that is sent of what they share: their signature, or `''` of those that are not signed. */
+  /** Ends the last header that they share; `''` where nothing is signed. */
   readonly signature: string;
 }
 
-/** A request as it is sent. `common` is what all of them have between target and signature; `lines` each end with their end. */
+/**
+ * A request as it is sent. `common` is all that they have between target and signature; `lines` are headers that are not
+ * signed, each with its end.
+ */
 export function getText(common: string, { target, signature }: OwnOfGet, lines: string): string {
   return `GET ${target}${common}${signature}\r\n${lines}\r\n`;
 }
