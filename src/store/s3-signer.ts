@@ -1,8 +1,8 @@
 import { SignatureV4 } from '@smithy/signature-v4';
+import type { OwnOfGet } from '../wire/get-text.ts';
 import type { ResolvedCredentials } from './credentials.ts';
 import { GetSigner } from './get-signer.ts';
 import { EMPTY_SHA256, NodeSha256 } from './node-sha256.ts';
-import type { OwnOfGet } from '../wire/get-text.ts';
 import { escaped, escapedKey, type S3Address } from './s3-address.ts';
 
 export interface RequestToSign {
@@ -79,7 +79,7 @@ export class S3Signer {
       ? { ...signing.headers, authorization: signing.signedBy }
       : commonHeaders(hostHeader);
     return {
-      common: ` HTTP/1.1\r\n${headerLines(headers).slice(0, -2)}`,
+      common: ` HTTP/1.1\r\n${headerLines(headers)}`,
       own: (key) => {
         const target = `${base}${escapedKey(key)}`;
         return { target, signature: signing?.signature(target) ?? '' };
@@ -116,11 +116,12 @@ function commonHeaders(host: string): Readonly<Record<string, string>> {
 
 /** Request line and headers as they are sent, with the empty line. */
 export function requestText({ method, target, headers }: SignedRequest): string {
-  return `${method} ${target} HTTP/1.1\r\n${headerLines(headers)}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\n${headerLines(headers)}\r\n\r\n`;
 }
 
+/** With no end behind the last. */
 function headerLines(headers: Readonly<Record<string, string>>): string {
   return Object.entries(headers)
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join('');
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('\r\n');
 }
