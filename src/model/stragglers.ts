@@ -32,7 +32,10 @@ export interface Spare {
   readonly bytes: number;
 }
 
-/** So many bytes may come twice by it: of those behind a split, some may be under way already, and are lost. */
+/**
+ * So many bytes may come twice by it. That is all behind a split, too: the store sends on until whoever receives has come
+ * so far, and any number of bytes may be waiting for him.
+ */
 export type Remedy<T> =
   /** What is at `at` and behind it is asked for elsewhere, and not here. */
   | { readonly kind: 'split'; readonly flight: T; readonly at: number; readonly bytes: number }
@@ -80,8 +83,7 @@ export function remedies<T extends Flight>(
 function remedyFor<T extends Flight>(flight: T, usual: Usual, maySplit: boolean): Remedy<T> | undefined {
   const { reached, end } = flight;
   const at = placeToSplit(flight, usual);
-  if (at !== undefined && maySplit)
-    return { kind: 'split', flight, at, bytes: Math.min(end - at, underWay(flight, usual)) };
+  if (at !== undefined && maySplit) return { kind: 'split', flight, at, bytes: end - at };
   // What only lacks room to be split is waited for.
   const isWorthIt = at === undefined ? isWorthAnother(flight, usual) : isSilent(flight, usual);
   // Of what is there to its end, only the last word is missing.
@@ -97,11 +99,6 @@ function placeToSplit(flight: Flight, usual: Usual): number | undefined {
   const from = reached + (rate * NEWS_AGE_MS) / 1000;
   const at = Math.ceil((from + end) / 2 / BLOCK_BYTES) * BLOCK_BYTES;
   return from < at && at < end ? at : undefined;
-}
-
-/** Bytes that have been sent and have not come: what comes in the time of the way there and back. */
-function underWay(flight: Flight, usual: Usual): number {
-  return Math.ceil((likelyRate(flight, usual) * beginMs(usual)) / 1000);
 }
 
 function isWorthAnother(flight: Flight, usual: Usual): boolean {

@@ -161,7 +161,7 @@ export class Pacer {
     const mostAtTheEnd = Math.max(LEAST_AT_THE_END, Math.ceil(width * SHARE_AT_THE_END));
     const spare = {
       requests: width - active,
-      // Where whoever receives is busy, any number of bytes may be waiting for him: they would be lost.
+      // Where whoever receives is busy, bytes wait for him: they would be lost.
       splits: this.#isBusy ? 0 : mostAtTheEnd - active,
       bytes: this.#progress.bytesTotal * DOUBLED_SHARE - this.#doubled,
     };

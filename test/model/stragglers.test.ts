@@ -128,9 +128,9 @@ describe('of the last requests', () => {
       chosen: ['again b'],
     },
     {
-      name: 'what is split may cost what is under way of it',
+      name: 'what is split may cost all that is behind it',
       flights: [{ id: 'a' }, { id: 'b', left: BLOCK_BYTES, quietMs: 200 }],
-      spare: { bytes: (USUAL.rate * USUAL.beginMs) / 1000 },
+      spare: { bytes: 5 + MB - 9 * BLOCK_BYTES },
       chosen: ['split a'],
     },
     {
@@ -156,8 +156,8 @@ test('a request is split in the middle of what is left when it hears of it', () 
     const [remedy] = remedies([flightOf({ id: 'a', reached, end, rate, quietMs: 900 })], USUAL, ROOM);
     return remedy?.kind === 'split' ? [remedy.at / BLOCK_BYTES, remedy.bytes] : remedy;
   };
-  assert.deepEqual(split(0), [18, 0]);
-  assert.deepEqual(split(2 * MB), [19, 80_000]);
+  assert.deepEqual(split(0), [18, 8 * BLOCK_BYTES]);
+  assert.deepEqual(split(2 * MB), [19, 7 * BLOCK_BYTES]);
 });
 
 test('where a store takes long to answer, it is given that time', () => {

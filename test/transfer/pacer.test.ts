@@ -188,6 +188,23 @@ describe('when everything was asked for', () => {
     assert.equal(slow.filter(({ isDoubled }) => isDoubled).length, 2);
   });
 
+  test('nor are more behind all splits together: nobody knows how many of them are under way', async (context) => {
+    const { pacer, pass, clock } = pacing(context, 100 * MiB);
+    const { asks, fetch } = asking();
+    pacer.know(5);
+    await oneAtUsualRate(pacer, clock, fetch, asks);
+    pacer.asked(100 * MiB);
+    const cuts: number[] = [];
+    for (const part of [1, 2, 3, 4].map(() => fetch())) void pacer.watching(part, () => part.run());
+    for (const { onBegun } of asks.slice(1)) onBegun((end) => cuts.push(end));
+    for (let round = 0; round < 8; round += 1) {
+      for (const { onBytes } of asks.slice(1)) onBytes(MiB / 16);
+      await pass(FIRST_SAMPLE_MS);
+    }
+    assert.equal(cuts.length, 2);
+    assert.ok(cuts.reduce((behind, cut) => behind + PART - cut, 0) <= 3 * MiB);
+  });
+
   /** So that the pacer knows what is usual: 3 MiB in 100 ms. */
   async function oneAtUsualRate(
     pacer: Pacer,
