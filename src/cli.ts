@@ -52,7 +52,6 @@ export function parseCommandLine(args: readonly string[]): Invocation {
   });
   try {
     program.parse([...own], { from: 'user' });
-    if (own.length === 0) program.help({ error: true });
     return server.length > 0 ? onlyInit(invocation) : invocation;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;

@@ -22,9 +22,9 @@ function end(exitCode: number): never {
   process.exit(exitCode);
 }
 
-// Should all work end without an answer.
-process.exitCode = EXIT_BUG;
 void main(process.argv.slice(2)).then(end, (error: unknown) => {
   writeAll(2, `this is a bug of model-cache: ${(error as Error).stack}\n`);
   end(EXIT_BUG);
 });
+// Should all work end without an answer. The command line has been read: what is asked for help answers with this.
+process.exitCode = EXIT_BUG;
