@@ -10,6 +10,8 @@ import {
   type OptionKey,
 } from './options.ts';
 
+const PREFIX = 'MODEL_CACHE_';
+
 /** As the process got it. Empty means unset, everywhere. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -119,13 +121,11 @@ export class RawSettings {
   noteUnknownVariables(): void {
     const known = new Set<string>([...optionKeys().map(variableOf), ...OTHER_VARIABLES]);
     for (const name of Object.keys(this.#env)) {
-      const isOurs = name.startsWith('MODEL_CACHE_') && !/^MODEL_CACHE_(SERVICE|PORT)(_|$)/.test(name);
+      const isOurs = name.startsWith(PREFIX) && !/^MODEL_CACHE_(SERVICE|PORT)(_|$)/.test(name);
       if (!isOurs || known.has(name) || this.variable(name) === undefined) continue;
-      const nearest = [...known].toSorted((a, b) => leven(name, a) - leven(name, b))[0];
+      const hint = likeliest(name, known) ?? 'model-cache COMMAND --help shows which there are';
       this.problems.push(
-        new ModelCacheError('setting-invalid', `${name} is no variable of model-cache`, {
-          hint: `did you mean ${nearest}?`,
-        }),
+        new ModelCacheError('setting-invalid', `${name} is no variable of model-cache`, { hint }),
       );
     }
   }
@@ -143,6 +143,13 @@ export class RawSettings {
       });
     }
   }
+}
+
+/** Undefined: there is none of which at least half would be right. */
+function likeliest(name: string, known: ReadonlySet<string>): string | undefined {
+  const [nearest = ''] = [...known].toSorted((a, b) => leven(name, a) - leven(name, b));
+  const isSlip = leven(name, nearest) <= (name.length - PREFIX.length) / 2;
+  return isSlip ? `did you mean ${nearest}?` : undefined;
 }
 
 export function parseBoolean(text: string): boolean {

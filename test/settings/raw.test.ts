@@ -20,6 +20,15 @@ for (const [name, nearest] of [
   });
 }
 
+test('one that is like no other is unknown, and no other is suggested', () => {
+  const raw = new RawSettings({}, { MODEL_CACHE_XYZZY: 'x' }, true);
+  raw.noteUnknownVariables();
+  assert.equal(
+    explain(raw.problems[0]),
+    'MODEL_CACHE_XYZZY is no variable of model-cache; model-cache COMMAND --help shows which there are',
+  );
+});
+
 for (const name of [
   'MODEL_CACHE_SERVICE_HOST',
   'MODEL_CACHE_SERVICE_PORT',
