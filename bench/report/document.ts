@@ -50,7 +50,7 @@ const WHAT_BOUNDS_IT = `## What bounds it
 - **The link, where it is slower than both** (1 Gbit/s). Before the first byte come Node's start and this program's, the listing, and a manifest, each at least one way there and back: what \`--dry-run\` takes says how long about. The
   C reader does none of that. Then TCP finds out what the link carries, and what is shared out of the last requests takes its way there and back.
 - **Many small files.** More than half is what the server does for each request; a signature alone makes it take longer, as the unsigned row shows, and the C reader signs nothing. The bare Node says what the rest takes in Node at least, once it is known what is to be
-  fetched; before that, ours takes about what \`--dry-run\` does. Beyond both is what makes it a restore: what receives has a thread of its own, results cross to the one that decides, folders and states are kept, and it can be stopped, tried again and told.
+  fetched; before that, ours takes about what \`--dry-run\` does. Beyond both is what makes it a restore: what receives has a thread of its own ("Start-up" says what one takes that does nothing), results cross to the one that decides, folders and states are kept, and it can be stopped, tried again and told.
 - **Nothing to do for many files**: all of it is one thread. "Where the time goes" says with what: no share of it is large.
 - **An upload**: MD5, which S3's part checksums are made of, is the slowest of the digests ("What hashing takes"), and comes on top of SHA-256. The C reader with both says what that takes. Ours also reads each part
   twice, once to hash it and once to send it: to keep the parts under way in memory instead would take 32 MiB more.
