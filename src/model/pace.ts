@@ -45,9 +45,9 @@ const GRAIN_BYTES = 1 * MiB;
 /** Enough for a server nearby. */
 const NEARBY = 4;
 const FEWEST = 2;
-/** So much may be asked for at once, however little there is in all. */
+/** So much is asked for at once, of much. */
 const DUE_BYTES = 16 * MiB;
-/** Of what is proved part by part, for more, as long as all requests together span no more than this. */
+/** Of what is proved part by part, more, as long as all requests together span no more than this. */
 const SPAN_BYTES = 128 * MiB;
 /** With more, what is left of a file near its end is too little for parts of the format. */
 const MANY = 32;
@@ -84,7 +84,7 @@ export function isBusy(load: number): boolean {
 
 /**
  * Wider while that helps; narrower, where whoever receives is busy, while that does no harm; and narrower, with larger
- * parts, when the store says that it is too much.
+ * parts, when the store says that it is too much, until it has not for a while.
  */
 export function nextPace(pace: Pace, sample: PaceSample, bounds: PaceBounds): Pace {
   const { width, smallWidth, leastPart, trial, restsUntil, restMs } = pace;
@@ -101,12 +101,15 @@ export function nextPace(pace: Pace, sample: PaceSample, bounds: PaceBounds): Pa
       restMs: REST_MS,
     };
   }
-  if (!isFull) return pace;
+  // What was too much for a moment need not be too much for ever.
+  const smaller = Math.max(LEAST_PART, Math.floor(leastPart / GROWTH));
+  const calm = { ...pace, leastPart: now < restsUntil ? leastPart : smaller };
+  if (!isFull) return calm;
   const restsFrom = { trial: undefined, restsUntil: now + restMs };
   // What has not helped is tried ever less often.
   if (trial !== undefined && !wasWorthIt(trial, width, rate))
-    return { ...pace, ...restsFrom, width: trial.from, restMs: Math.min(LONGEST_REST_MS, restMs * 2) };
-  const kept = { ...pace, trial: undefined, restMs: trial === undefined ? restMs : REST_MS };
+    return { ...calm, ...restsFrom, width: trial.from, restMs: Math.min(LONGEST_REST_MS, restMs * 2) };
+  const kept = { ...calm, trial: undefined, restMs: trial === undefined ? restMs : REST_MS };
   if (now < restsUntil) return kept;
   if (isBusy(load)) {
     const narrower = Math.max(Math.min(NEARBY, width), Math.floor(width / GROWTH));
@@ -142,7 +145,8 @@ export interface Remaining {
 
 /**
  * Bytes to ask for next: large ones first, since each request has its price, and ever smaller ones towards the end, so
- * that all are done at the same time. Each takes a moment at least, and none is more than may be asked for twice.
+ * that all are done at the same time. Each takes a moment at least, and none is more than may be asked for twice, but where
+ * it is the least there is.
  */
 export function partBytes(
   { width, leastPart }: Pace,
@@ -151,12 +155,9 @@ export function partBytes(
 ): number {
   const share = wholeGrains(left / (2 * width), Math.ceil);
   const moment = wholeGrains((rate / width) * LEAST_SECONDS, Math.floor);
-  const large = Math.min(SPAN_BYTES / width, total * DOUBLED_SHARE);
-  const most = isProvedInParts ? Math.max(DUE_BYTES, large) : DUE_BYTES;
-  return Math.max(
-    leastPart,
-    Math.min(bounds.partBytes, wholeGrains(most, Math.floor), Math.max(share, moment)),
-  );
+  const due = isProvedInParts ? Math.max(DUE_BYTES, SPAN_BYTES / width) : DUE_BYTES;
+  const most = wholeGrains(Math.min(due, total * DOUBLED_SHARE), Math.floor);
+  return Math.max(leastPart, Math.min(bounds.partBytes, most, Math.max(share, moment)));
 }
 
 function wholeGrains(bytes: number, round: (grains: number) => number): number {

@@ -19,8 +19,8 @@ export interface Journal {
   readonly done: readonly ByteRange[];
 }
 
-/** Larger ones are not read. Ranges of 16 MiB of an object of 500 GB have room. */
-export const MAX_JOURNAL_BYTES = 1024 * 1024;
+/** Larger ones are not read. Ranges of 1 MiB of an object of 300 GB have room, and of 16 MiB of the largest there are. */
+export const MAX_JOURNAL_BYTES = 8 * 1024 * 1024;
 
 const Text = v.pipe(v.string(), v.maxLength(8192));
 const HeaderSchema = v.strictObject({

@@ -13,19 +13,20 @@ export interface WholeTries {
   readonly key: string;
   readonly signal: AbortSignal;
   readonly onCorrupt: (object: CorruptObject) => void;
+  readonly there?: readonly ByteRange[];
 }
 
 /**
  * `attempt` is called a second time, on new connections, where the object was replaced meanwhile or arrived wrong; `right`
- * is there already.
+ * is there already, to begin with what `there` says.
  */
 export async function atMostTwice<T>(
-  { key, signal, onCorrupt }: WholeTries,
+  { key, signal, onCorrupt, there = [] }: WholeTries,
   attempt: (onNewConnection: boolean, right: readonly ByteRange[]) => Promise<T>,
 ): Promise<T> {
   const wrong: (string | undefined)[] = [];
   let onNewConnection = false;
-  let right: readonly ByteRange[] = [];
+  let right = there;
   return withRetries(2, isWorthAnotherStart, signal, async () => {
     try {
       return await attempt(onNewConnection, right);

@@ -68,31 +68,27 @@ export class Downloader {
   async download(wanted: CatalogFile, staging: Staging): Promise<VerifiedFile> {
     const turn = (this.#turns += 1);
     const resumed = staging.found && (await this.#resume(wanted, staging, staging.found, turn));
-    if (resumed !== undefined) return resumed;
-    const tries = { key: wanted.key, signal: this.#signal, onCorrupt: this.#events.onCorrupt };
+    if (resumed?.verified !== undefined) return resumed.verified;
+    const there = resumed?.right ?? [];
+    const tries = { key: wanted.key, signal: this.#signal, onCorrupt: this.#events.onCorrupt, there };
     return atMostTwice(tries, (onNewConnection, done) =>
       this.#attempt(wanted, staging, { turn, onNewConnection, etag: undefined, done }),
     );
   }
 
-  /** Goes on where a killed run was; undefined when it has to be fetched from the start. */
-  async #resume(
-    wanted: CatalogFile,
-    staging: Staging,
-    found: Journal,
-    turn: number,
-  ): Promise<VerifiedFile | undefined> {
+  /** Goes on where a killed run was; when that turns out wrong, what of it is right. */
+  async #resume(wanted: CatalogFile, staging: Staging, found: Journal, turn: number): Promise<Resumed> {
     const done = wholeBlocks(wanted.size, found.done);
     const bytes = bytesIn(done);
     try {
       const start = { turn, onNewConnection: false, etag: found.etag, done };
       const verified = await this.#attempt(wanted, staging, start);
       this.#events.onResumed(wanted, bytes);
-      return verified;
+      return { verified };
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!isWorthAnotherStart(error)) throw error;
-      return undefined;
+      return { verified: undefined, right: error instanceof WrongContent ? error.right : [] };
     }
   }
 
@@ -138,6 +134,10 @@ export class Downloader {
     }
   }
 }
+
+type Resumed =
+  | { readonly verified: VerifiedFile; readonly right?: undefined }
+  | { readonly verified: undefined; readonly right: readonly ByteRange[] };
 
 /** How one go at a file begins. */
 interface Start {

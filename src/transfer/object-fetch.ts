@@ -13,7 +13,7 @@ import type { Progress } from './progress.ts';
 
 /** A line of the journal for so many bytes at least. */
 const NOTED_BYTES = 2 * 1024 * 1024;
-/** More lines than this are not read. */
+/** But for those at the end of each request, no more lines than this. */
 const MOST_NOTES = 30_000;
 
 export interface FetchTools {

@@ -21,8 +21,9 @@ const BOUNDS: PaceBounds = { width: 64, partBytes: 16 * MiB };
 const CALM: PaceSample = { now: 1000, rate: 1e8, isFull: true, load: 0.3, isThrottled: false };
 const SLOW_DOWN: PaceSample = { ...CALM, isThrottled: true };
 
+/** Of very much. */
 function remaining(left: number): Remaining {
-  return { total: left, left, rate: 0, isProvedInParts: true };
+  return { total: 1e12, left, rate: 0, isProvedInParts: true };
 }
 
 describe('to begin with, there are more requests the farther away the store is', () => {
@@ -111,6 +112,21 @@ describe('the next pace', () => {
       [2, 16],
       [2, 16],
     ]);
+  });
+
+  test('has small ones again when the store has not said so for a while, whether many are under way or not', () => {
+    let pace: Pace = { ...steady, width: 64 };
+    for (let round = 0; round < 3; round += 1) pace = nextPace(pace, SLOW_DOWN, BOUNDS);
+    assert.equal(pace.leastPart, 8 * MiB);
+    const seen = (isFull: boolean): readonly number[] => {
+      let next = pace;
+      return [1250, 2900, 3100, 3350, 3600, 3850].map((now) => {
+        next = nextPace(next, { ...CALM, now, isFull }, BOUNDS);
+        return next.leastPart / MiB;
+      });
+    };
+    assert.deepEqual(seen(false), [8, 8, 4, 2, 1, 1]);
+    assert.deepEqual(seen(true).slice(0, 3), [8, 8, 4]);
   });
 
   test('stays within bounds, whatever comes', () => {
@@ -255,7 +271,15 @@ describe('of much, at most', () => {
     { name: 'the same of fewer', width: 2, mib: 64 },
     { name: 'what is due to each of many', width: 64, mib: 16 },
     { name: 'what may be asked for twice', width: 4, total: 0.8 * GB, mib: 22 },
-    { name: 'what is due to each, of little', width: 4, total: 0.3 * GB, mib: 16 },
+    { name: 'the same of less', width: 4, total: 0.3 * GB, mib: 8 },
+    {
+      name: 'of what is hashed from its beginning, the same',
+      width: 4,
+      total: 0.3 * GB,
+      isHashed: true,
+      mib: 8,
+    },
+    { name: 'the least there is, of little', width: 4, total: 0.02 * GB, mib: 1 },
     { name: '--part-size', width: 2, bounds: BOUNDS, mib: 16 },
     { name: 'of what is hashed from its beginning', width: 2, isHashed: true, mib: 16 },
   ];
@@ -264,7 +288,7 @@ describe('of much, at most', () => {
       assert.equal(
         partBytes(
           { ...firstPace(undefined, large), width },
-          { ...remaining(total), isProvedInParts: !isHashed },
+          { ...remaining(total), total, isProvedInParts: !isHashed },
           bounds,
         ),
         mib * MiB,
