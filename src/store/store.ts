@@ -226,6 +226,14 @@ function tooLarge(limit: number, found: number): ModelCacheError {
   });
 }
 
+/**
+ * Another connection may not meet this failure: it takes another way, and behind one address there are many servers. To one
+ * that has too much to do it would be more.
+ */
+export function mayBeOfTheWay(error: unknown): boolean {
+  return !(error instanceof ModelCacheError) || error.code !== 'store-throttled';
+}
+
 /** Whether another try may help: the connection, the load, the store's bad day. */
 export function isWorthRetrying(error: unknown): boolean {
   return (

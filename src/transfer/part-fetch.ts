@@ -1,6 +1,6 @@
 import type { ByteRange } from '../model/parts.ts';
 import type { Flight } from '../model/stragglers.ts';
-import type { Cut } from '../store/store.ts';
+import { mayBeOfTheWay, type Cut } from '../store/store.ts';
 import { persistently } from './retry.ts';
 
 /** What is asked of a store, once. */
@@ -40,7 +40,8 @@ export class PartFetch implements Flight {
   readonly #tools: PartTools;
   readonly #startedAt = performance.now();
   #reached: number;
-  #requests = 0;
+  /** A request for it has failed in a way that may be the fault of its connection. */
+  #isWayDoubtful = false;
   #askBeside: (() => void) | undefined;
   #lastAt = performance.now();
   /** Of the request under way. */
@@ -112,6 +113,7 @@ export class PartFetch implements Flight {
     const askOnce = (): void => {
       const onError = (error: unknown): void => {
         failures += 1;
+        this.#isWayDoubtful ||= mayBeOfTheWay(error);
         if (failures === requests.length) done.reject(error);
       };
       requests.push(this.#ask(signal).then(done.resolve, onError));
@@ -142,13 +144,12 @@ export class PartFetch implements Flight {
 
   #ask(signal: AbortSignal): Promise<void> {
     const { ask, onReached, onNewConnection } = this.#tools;
-    this.#requests += 1;
     let position = this.#reached;
     const askedAt = performance.now();
     this.#lastAt = askedAt;
     return ask({
       range: { start: position, end: this.#end },
-      onNewConnection: onNewConnection || this.#requests > 1,
+      onNewConnection: onNewConnection || this.isDoubled || this.#isWayDoubtful,
       signal,
       onBegun: (cut) => {
         this.#lastAt = performance.now();

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { toModelCacheError } from '../errors.ts';
 import type { CatalogFile } from '../model/catalog.ts';
 import { algorithmsOf, whyUnproved } from '../model/digest.ts';
-import type { FileOrder } from '../store/store.ts';
+import { mayBeOfTheWay, type FileOrder } from '../store/store.ts';
 import type { MadeFile } from '../wire/messages.ts';
 import { atMostTwice, type CorruptObject } from './at-most-twice.ts';
 import type { FetchTools } from './object-fetch.ts';
@@ -88,18 +88,24 @@ export class SmallFiles {
     this.#tools.progress.expect(0, -size);
   }
 
-  /** The first try has thrown `error`; each other one takes a connection of its own. */
+  /** The first try has thrown `error`. */
   #tryAgain(file: SmallFile, error: unknown): Promise<VerifiedFile> {
     const { key } = file.wanted;
     let isFirst = true;
+    let onNewConnection = mayBeOfTheWay(error);
     const tryOnce = async (): Promise<VerifiedFile> => {
       if (isFirst) {
         isFirst = false;
         throw error;
       }
-      const made = Promise.withResolvers<MadeFile>();
-      await this.#ask([file], true, made.resolve);
-      return this.#verify(file, await made.promise);
+      try {
+        const made = Promise.withResolvers<MadeFile>();
+        await this.#ask([file], onNewConnection, made.resolve);
+        return this.#verify(file, await made.promise);
+      } catch (why) {
+        onNewConnection ||= mayBeOfTheWay(why);
+        throw why;
+      }
     };
     return atMostTwice({ key, signal: this.#signal, onCorrupt: this.#onCorrupt }, () =>
       persistently(this.#signal, tryOnce),

@@ -87,6 +87,24 @@ test('what breaks off is asked for again from where it was, on a connection of i
   assert.equal(asking.news, 100);
 });
 
+test('what a store has too much to do for is asked for again on a connection there is, but not after one that broke', async () => {
+  const asking = new Asking();
+  const running = soon(asking.part.run());
+  const tooMuch = new ModelCacheError('store-throttled', 'SlowDown');
+  const reasons = [tooMuch, broke(), tooMuch];
+  const seen: boolean[] = [];
+  for (const [index, reason] of [...reasons, undefined].entries()) {
+    const ask = await asking.ask(index + 1);
+    seen.push(ask.onNewConnection);
+    if (reason === undefined) {
+      ask.onBytes(100);
+      ask.done.resolve();
+    } else ask.done.reject(reason);
+  }
+  await running;
+  assert.deepEqual(seen, [false, false, true, true]);
+});
+
 test('what breaks off after its last byte is not asked for again', async () => {
   const asking = new Asking();
   const running = soon(asking.part.run());

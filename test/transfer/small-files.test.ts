@@ -76,6 +76,19 @@ test('one that breaks off is tried again before those behind it, as often as it 
   assert.equal(progress.bytesDone, ALL_BYTES);
 });
 
+test('one that the store has too much to do for is tried again on a connection there is', async () => {
+  const tooMuch = (): never => {
+    throw new ModelCacheError('store-throttled', 'SlowDown');
+  };
+  const store = storeThat(butFor('b', (asked) => (asked.count === 2 ? tooMuch : serving)(asked)));
+  const { fetch } = fetching(store);
+  await fetch();
+  assert.deepEqual(
+    store.asked.map(({ key, onNewConnection }) => `${key} ${onNewConnection}`),
+    ['a false', 'b false', 'b false', 'c false'],
+  );
+});
+
 test('one that is wrong keeps none of the others waiting, and is fetched once more on another connection', async () => {
   const store = storeThat(butFor('b', (asked) => (asked.count === 2 ? wrong : serving)(asked)));
   const { corrupt, progress, told, fetch } = fetching(store);
